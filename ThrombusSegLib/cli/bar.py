@@ -1,0 +1,52 @@
+"""Progress on stderr: a bar on a terminal, otherwise a line per stage."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import TextIO
+
+_WIDTH = 30
+_REDRAW_SECONDS = 0.05
+
+
+class ProgressBar:
+    """Callable as `Progress`; `close` leaves the terminal's line clean.
+
+    Args:
+        stream: where to write; a bar when it is a terminal.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._stage = ""
+        self._drawn = 0.0
+
+    def __call__(self, share: float, stage: str) -> bool:
+        """Show; never cancels (Ctrl-C does)."""
+        now = time.monotonic()
+        if self._terminal:
+            if stage != self._stage or now - self._drawn > _REDRAW_SECONDS:
+                self._drawn = now
+                self._draw(share, stage)
+        elif stage != self._stage:
+            print(f"{stage} ({share:.0%})", file=self._stream, flush=True)
+        self._stage = stage
+        return True
+
+    def close(self) -> None:
+        """Wipe the bar."""
+        if self._terminal and self._stage:
+            print("\r" + " " * (self._columns() - 1) + "\r", end="", file=self._stream, flush=True)
+
+    def _draw(self, share: float, stage: str) -> None:
+        filled = round(_WIDTH * min(1.0, max(0.0, share)))
+        line = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:4.0%} {stage}"
+        room = self._columns() - 1
+        print("\r" + line[:room].ljust(room), end="", file=self._stream, flush=True)
+
+    @staticmethod
+    def _columns() -> int:
+        return max(20, min(100, shutil.get_terminal_size().columns))

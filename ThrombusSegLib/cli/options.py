@@ -1,0 +1,48 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..inference import SegmentSettings
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """--weights, --device, --threshold, --minimum-volume, --registration."""
+    group = parser.add_argument_group("how")
+    group.add_argument("--weights", default="default", metavar="W", help="name or .safetensors file (default: default)")
+    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: auto")
+    group.add_argument(
+        "--threshold", type=float, metavar="P", help="probability of thrombus (default: the weights' own)"
+    )
+    group.add_argument("--minimum-volume", type=float, metavar="MM3", help="drop smaller candidates, mm3")
+    group.add_argument(
+        "--registration",
+        default="auto",
+        choices=("auto", "always", "never"),
+        help="bring sequences onto the reference rigidly: where headers disagree (auto), always or never",
+    )
+
+
+def settings_of(arguments: argparse.Namespace) -> SegmentSettings:
+    """The settings for one case from the options of `add_run_options`."""
+    from ..inference.result import SegmentSettings
+
+    return SegmentSettings(arguments.threshold, arguments.minimum_volume, arguments.registration)
+
+
+def folder(text: str) -> Path:
+    """For argparse: a path with ~ expanded."""
+    return Path(text).expanduser()
+
+
+def is_there(path: Path) -> Path:
+    """The path, or an `InputError` that names the file but not its folder."""
+    if not path.exists():
+        raise InputError(f"{path.name or path} does not exist.", "Check the path.")
+    return path

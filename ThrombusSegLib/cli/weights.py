@@ -1,0 +1,75 @@
+"""`thrombusseg weights`: the local registry."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any
+
+from ..errors import InputError
+from .options import folder, is_there
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the main parser."""
+    parser = commands.add_parser("weights", help="list, verify, add or remove trained networks")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions.add_parser("list", help="what there is").set_defaults(func=_list)
+    actions.add_parser("verify", help="compare every file with its SHA-256").set_defaults(func=_verify)
+    adding = actions.add_parser("add", help="copy a .safetensors file into your registry")
+    adding.add_argument("file", type=folder, metavar="FILE")
+    adding.add_argument(
+        "--bundled", metavar="NAME", help="for maintainers: put it into the library itself, as the default"
+    )
+    adding.set_defaults(func=_add)
+    removing = actions.add_parser("remove", help="remove weights that you added")
+    removing.add_argument("name", metavar="NAME")
+    removing.set_defaults(func=_remove)
+
+
+def _list(_arguments: argparse.Namespace) -> int:
+    from ..weights import list_weights
+
+    entries = list_weights()
+    for entry in entries:
+        origin = "comes with ThrombusSeg" if entry.bundled else "added"
+        print(f"{entry.name}  ({entry.bytes / 2**20:.1f} MiB, {origin}, trained on {entry.trained_on})")
+        print(f"  SHA-256 {entry.sha256}")
+        print(f"  threshold {entry.threshold:g}, minimum volume {entry.minimum_volume_mm3:g} mm3")
+        print(textwrap.fill(entry.card, 100, initial_indent="  ", subsequent_indent="  "))
+    if not entries:
+        print("No weights yet. Add some with `thrombusseg weights add FILE`.")
+    return 0
+
+
+def _verify(_arguments: argparse.Namespace) -> int:
+    from ..weights import list_weights, verify
+
+    faults = []
+    for entry in list_weights():
+        try:
+            verify(entry)
+            print(f"{entry.name}: as registered")
+        except InputError as error:
+            print(f"{entry.name}: {error}")
+            faults.append(entry.name)
+    if faults:
+        raise InputError(f"Not as registered: {', '.join(faults)}.", "Each line above says what to do.")
+    return 0
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    from ..weights import add_weights, register_bundled
+
+    file = is_there(arguments.file)
+    entry = register_bundled(file, arguments.bundled) if arguments.bundled else add_weights(file)
+    print(f"Added {entry.name}, SHA-256 {entry.sha256}.")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    from ..weights import remove_weights
+
+    remove_weights(arguments.name)
+    print(f"Removed {arguments.name}.")
+    return 0

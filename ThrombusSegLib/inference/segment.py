@@ -1,0 +1,104 @@
+"""All stages over one case, from images to measured candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..lesions import Candidates, CandidateSettings, find_candidates, find_midline
+from ..preprocess import Prepared, PreprocessSettings, prepare, to_reference
+from ..progress import Progress, part, report, silent
+from ..sequences import Sequence
+from .resources import StageClock, peak_memory_mib
+from .result import INFARCT_THRESHOLD, SegmentResult, SegmentSettings
+
+if TYPE_CHECKING:
+    from ..case import Case
+    from .predictor import Prediction, Predictor
+
+#: Where each stage ends on the way from 0 to 1, after what a processor needs for a common case.
+_PREPARED, _PREDICTED, _MEASURED = 0.4, 0.9, 1.0
+
+
+def segment_case(
+    case: Case,
+    predictor: Predictor,
+    settings: SegmentSettings | None = None,
+    progress: Progress = silent,
+) -> SegmentResult:
+    """Segment one case. Nothing is written; see `write_result`.
+
+    Raises:
+        InputError: the sequences do not fit together, or a setting is out of range.
+        MachineError: not enough memory.
+        Cancelled: `progress` answered False.
+    """
+    settings = settings or SegmentSettings()
+    threshold = predictor.weights.threshold if settings.threshold is None else settings.threshold
+    volume = settings.minimum_volume_mm3
+    volume = predictor.weights.minimum_volume_mm3 if volume is None else volume
+    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=volume)
+    clock = StageClock()
+    prepared = prepare(case, PreprocessSettings(registration=settings.registration), part(progress, 0.0, _PREPARED))
+    with clock.stage("network"):
+        prediction = predictor.predict(prepared, part(progress, _PREPARED, _PREDICTED))
+    report(progress, _PREDICTED, "candidates")
+    with clock.stage("back"):
+        probability = to_reference(prediction.thrombus, prepared, "linear")
+        attention = {name: to_reference(values, prepared, "linear") for name, values in prediction.attention.items()}
+    with clock.stage("candidates"):
+        midline = find_midline(case.images[prepared.reference])
+        candidates = find_candidates(probability, wanted, midline=midline, attention=attention)
+    with clock.stage("back"):
+        segmentation = _label_image(candidates, prediction, prepared)
+    report(progress, _MEASURED, "candidates")
+    return SegmentResult(
+        case=case.name,
+        sources=case.sources,
+        prepared=prepared,
+        prediction=prediction,
+        probability=probability,
+        segmentation=segmentation,
+        attention=attention,
+        candidates=candidates,
+        threshold=threshold,
+        minimum_volume_mm3=volume,
+        weights=predictor.weights,
+        device=predictor.device.type,
+        seconds={**prepared.seconds, **clock.seconds},
+        warnings=_warnings(prepared, predictor.warning, candidates),
+        peak_memory_mib=peak_memory_mib(),
+    )
+
+
+def with_seconds(result: SegmentResult, before: Mapping[str, float], after: Mapping[str, float]) -> SegmentResult:
+    """The result with further stages in its timings, and the peak memory as it is now."""
+    return replace(result, seconds={**before, **result.seconds, **after}, peak_memory_mib=peak_memory_mib())
+
+
+def _label_image(candidates: Candidates, prediction: Prediction, prepared: Prepared) -> sitk.Image:
+    """1 where a candidate is; 2 where the infarct's probability reaches 0.5 and there is no candidate."""
+    infarct = sitk.GetArrayViewFromImage(to_reference(prediction.infarct, prepared, "linear")) >= INFARCT_THRESHOLD
+    thrombus = candidates.labels > 0
+    labels = np.where(thrombus, 1, np.where(infarct, 2, 0)).astype(np.uint8)
+    image = sitk.GetImageFromArray(labels)
+    grid = prepared.reference_grid
+    image.SetSpacing(grid.spacing)
+    image.SetOrigin(grid.origin)
+    image.SetDirection(grid.direction)
+    return image
+
+
+def _warnings(prepared: Prepared, device: str | None, candidates: Candidates) -> tuple[str, ...]:
+    found = list(prepared.warnings)
+    if device:
+        found.append(device)
+    if candidates.left_out:
+        found.append(f"{candidates.left_out} further candidates of lower probability are left out of the table.")
+    if Sequence.SWI not in prepared.images:
+        found.append("Without a susceptibility sequence (SWI or T2*) a thrombus can hardly be seen; expect misses.")
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""Networks to and from safetensors files: half precision on disk, single precision in memory.
+
+torch is imported where it is used, so that the list of weights can be read without it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .checksum import sha256_of
+from .header import Header, WeightsMetadata, read_header
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..network import UpAttLLSTM
+    from .registry import WeightsEntry
+
+#: How safetensors spells the types that may stand for one of the network's own.
+_SPELLINGS = {"float32": {"F16", "F32"}, "int64": {"I64"}, "bool": {"BOOL"}}
+
+
+def save_network(network: UpAttLLSTM, path: Path, metadata: WeightsMetadata) -> str:
+    """Write the network with floating point numbers at half precision; the file appears whole or not at all.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        InputError: a number does not fit half precision (training has diverged), or `path` is no .safetensors.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    if path.suffix != ".safetensors":
+        raise InputError(f"{path.name} should end in .safetensors.", "Choose another name.")
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        stored = tensor.detach().cpu()
+        if stored.is_floating_point():
+            stored = stored.half()
+            if not bool(torch.isfinite(stored).all()):
+                raise InputError(f"The weights {name} are not finite at half precision.", "Do not keep this training.")
+        tensors[name] = stored.contiguous()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix=".safetensors", dir=path.parent)
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata=metadata.to_strings())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return sha256_of(path)
+
+
+def load_network(entry: WeightsEntry) -> UpAttLLSTM:
+    """The network of an entry, on the CPU, in single precision, in evaluation mode.
+
+    Raises:
+        InputError: the file is not what the registry says it is, or does not fit the network it describes.
+    """
+    from safetensors.torch import load_file
+
+    from ..network import build_network
+    from .registry import verify
+
+    verify(entry)
+    header = read_header(entry.path)
+    check_fit(header, entry.path.name)
+    network = build_network(header.metadata.settings)
+    tensors = load_file(entry.path, device="cpu")
+    network.load_state_dict({name: _full(tensor) for name, tensor in tensors.items()})
+    return network.eval()
+
+
+def check_fit(header: Header, name: str) -> None:
+    """Compare names, shapes and types with the network the file describes, without allocating either."""
+    import torch
+
+    from ..network import build_network
+
+    with torch.device("meta"):
+        expected = build_network(header.metadata.settings).state_dict()
+    missing, unknown = expected.keys() - header.tensors.keys(), header.tensors.keys() - expected.keys()
+    if missing or unknown:
+        example = sorted(missing or unknown)[0]
+        raise InputError(
+            f"{name} does not fit its network: {len(missing)} missing and {len(unknown)} unknown tensors ({example}).",
+            "It was written by another version of ThrombusSeg; use weights of this one.",
+        )
+    for tensor, (kind, shape) in header.tensors.items():
+        wanted = expected[tensor]
+        kinds = _SPELLINGS.get(str(wanted.dtype).removeprefix("torch."), set())
+        if shape != tuple(wanted.shape) or kind not in kinds:
+            raise InputError(
+                f"{name} does not fit its network: {tensor} is {kind} {shape}, {tuple(wanted.shape)} is needed.",
+                "It was written by another version of ThrombusSeg; use weights of this one.",
+            )
+
+
+def _full(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
