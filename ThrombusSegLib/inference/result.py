@@ -123,9 +123,5 @@ def versions() -> dict[str, str]:
     return {**found, "system": f"{platform.system()} {platform.machine()}"}
 
 
-def _rounded(value: float | tuple[float, ...] | None) -> float | list[float] | None:
-    if value is None:
-        return None
-    if isinstance(value, tuple | list):
-        return [round(float(each), 4) for each in value]
-    return round(float(value), 4)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)

@@ -88,8 +88,7 @@ def how(registration: Registration) -> str:
         return "same grid, nothing to do"
     if registration.how == "header":
         return "placed by its header, not registered"
-    moved = sum(each**2 for each in registration.translation_mm) ** 0.5 if registration.translation_mm else 0.0
-    return f"registered: turned by {registration.rotation_degrees or 0.0:.1f}°, moved by {moved:.1f} mm"
+    return f"registered: turned by {registration.rotation_degrees:.1f}°, moved by {registration.translation_mm:.1f} mm"
 
 
 def _similarity(registration: Registration) -> str:
