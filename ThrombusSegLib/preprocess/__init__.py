@@ -1,0 +1,8 @@
+"""One working grid, rigid registration, normalisation, and the way back."""
+
+from __future__ import annotations
+
+from .grid import Grid
+from .prepare import Prepared, PreprocessSettings, Registration, prepare, prepare_labels, to_reference
+
+__all__ = ["Grid", "Prepared", "PreprocessSettings", "Registration", "prepare", "prepare_labels", "to_reference"]

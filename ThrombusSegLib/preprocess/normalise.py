@@ -1,0 +1,38 @@
+"""Robust normalisation of one sequence by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+#: Head is what is brighter than this share of the 99th percentile: above the noise of air, below brain and fluid.
+HEAD_SHARE = 0.2
+#: Normalised values are cut to plus and minus this.
+LIMIT = 5.0
+
+
+def head_mask(image: sitk.Image) -> sitk.Image:
+    """uint8, 1 in the largest connected bright region: the head, or the brain of a skull-stripped image."""
+    smooth = sitk.Median(image, [1, 1, 0])
+    level = HEAD_SHARE * float(np.percentile(sitk.GetArrayViewFromImage(image), 99.0))
+    parts = sitk.RelabelComponent(sitk.ConnectedComponent(smooth > level), sortByObjectSize=True)
+    return sitk.Cast(parts == 1, sitk.sitkUInt8)
+
+
+def scale_of(image: sitk.Image) -> tuple[float, float]:
+    """Median and spread (the 5th to 95th percentile as multiples of a normal deviation) inside the head."""
+    values = sitk.GetArrayViewFromImage(image)
+    level = HEAD_SHARE * float(np.percentile(values, 99.0))
+    inside = values[values > level]
+    if inside.size < 10:
+        inside = values.ravel()
+    low, middle, high = np.percentile(inside, [5.0, 50.0, 95.0])
+    spread = (high - low) / 3.29
+    return float(middle), float(spread) if spread > 0 else 1.0
+
+
+def normalise(values: NDArray[np.float32], scale: tuple[float, float]) -> NDArray[np.float32]:
+    """(values - median) / spread, cut to `LIMIT`."""
+    middle, spread = scale
+    return np.clip((values - np.float32(middle)) / np.float32(spread), -LIMIT, LIMIT).astype(np.float32)
