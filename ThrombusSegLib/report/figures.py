@@ -76,6 +76,9 @@ def picture(
             inside.append(f'<path class="contour {each.style}" d="{path}"/>')
     if box:
         inside.append(_box(box, rows, columns, frame))
+    if np.ptp(pixels[rows, columns]) == 0 and pixels.ndim == 2:
+        place = f'x="{width / 2:.2f}" y="{height / 4:.2f}" text-anchor="middle"'
+        inside.append(f'<text class="small faint" {place}>not covered</text>')
     inside += _marks(frame, width, height, unit, scale_mm)
     size = f'viewBox="0 0 {width:.2f} {height:.2f}"'
     return f'<svg {size} role="img" aria-label="{escape(label)}" style="--u:{unit:.3f}px">{"".join(inside)}</svg>'

@@ -23,6 +23,7 @@ def report_page(result: SegmentResult) -> str:
             f'<div class="soft">ThrombusSeg {escape(__version__)} · {escape(_readable(result.created))}</div></header>',
             f'<p class="notice"><strong>{escape(result.notice)}</strong></p>',
             f'<p class="answer">{escape(answer(result))}</p>',
+            *([] if result.candidates.found else [f"<p>{escape(text)}</p>" for text in no_thrombus(result)]),
             *_warnings(result),
             *_candidates(result),
             "<h2>Sequences</h2>",
@@ -45,14 +46,13 @@ def _readable(created: str) -> str:
 def _warnings(result: SegmentResult) -> list[str]:
     if not result.warnings:
         return []
-    return ["<ul>", *(f"<li>{escape(warning)}</li>" for warning in result.warnings), "</ul>"]
+    return ['<ul class="notes">', *(f"<li>{escape(warning)}</li>" for warning in result.warnings), "</ul>"]
 
 
 def _candidates(result: SegmentResult) -> list[str]:
     if not result.candidates.found:
         highest = float(result.prediction.thrombus.max())
         return [
-            *(f"<p>{escape(text)}</p>" for text in no_thrombus(result)),
             f"<h2>Where the probability is highest ({highest:.2f})</h2>",
             '<p class="soft">For orientation only: this is below what counts as a candidate.</p>',
             highest_place(result),

@@ -30,7 +30,7 @@ td.number,th.number{text-align:right}
 tr.absent td{color:var(--soft)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;margin:14px 0 0;font-size:13.5px}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-ul{margin:0;padding-left:20px}
+ul{margin:0;padding-left:20px}.notes{color:var(--soft);margin:6px 0 0;max-width:90ch}
 .candidate{margin:0 0 36px;padding:20px 22px 22px;background:var(--card);border:1px solid var(--line);
 border-radius:10px}
 .candidate>header{display:flex;flex-wrap:wrap;gap:2px 18px;align-items:baseline;margin-bottom:14px}
@@ -43,7 +43,7 @@ svg{display:block;width:100%;aspect-ratio:1;background:#000;border-radius:4px}
 svg image{image-rendering:auto}
 svg text{fill:#fff;font:600 calc(5.6*var(--u))/1 system-ui,Arial,"DejaVu Sans",sans-serif;paint-order:stroke;
 stroke:#000;stroke-opacity:.65;stroke-width:calc(1.1*var(--u))}
-svg text.small{font-size:calc(4.6*var(--u));font-weight:500}
+svg text.small{font-size:calc(4.6*var(--u));font-weight:500}svg text.faint{fill:#aaa}
 .scale{stroke:#fff;stroke-width:calc(.9*var(--u));fill:none}
 .box{fill:none;stroke:#fff;stroke-width:calc(.6*var(--u));opacity:.9;
 stroke-dasharray:calc(2*var(--u)) calc(1.4*var(--u))}

@@ -68,6 +68,7 @@ def _measures_row(candidate: Candidate, used: list[Sequence]) -> str:
 def sequences_table(result: SegmentResult) -> str:
     """Which sequences were used, and how each came onto the reference; and which were absent."""
     rows = []
+    compared = any(each.similarity_before is not None for each in result.prepared.registrations.values())
     for sequence in Sequence:
         if sequence in result.prepared.images:
             registration = result.prepared.registrations[sequence]
@@ -76,7 +77,9 @@ def sequences_table(result: SegmentResult) -> str:
             )
         else:
             rows.append(_row([sequence.value, "absent", "left out; the network does not guess it", ""], "absent"))
-    heads = "<th>Sequence</th><th>File</th><th>Onto the reference</th><th>Mutual information</th>"
+    heads = (
+        f"<th>Sequence</th><th>File</th><th>Onto the reference</th><th>{'Mutual information' if compared else ''}</th>"
+    )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

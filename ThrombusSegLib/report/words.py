@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..inference.result import SegmentResult
 from ..lesions import Candidate
-from ..sequences import Sequence
 
 
 def answer(result: SegmentResult) -> str:
@@ -34,16 +33,13 @@ def candidate_line(candidate: Candidate) -> str:
 def no_thrombus(result: SegmentResult) -> list[str]:
     """What an empty result means and what it does not."""
     volume = f" over at least {result.minimum_volume_mm3:g} mm³" if result.minimum_volume_mm3 else ""
-    texts = [
+    return [
         f"No place reaches a probability of {result.threshold:g}{volume}; that is all this result says.",
         "It does not mean that no artery is occluded. A clot shows on MRI only where it darkens the susceptibility "
         "sequence: published series saw that sign in 71 % (T2* gradient echo) to 96 % (SWI) of patients. Small, distal "
         "and vertebrobasilar clots are missed more often, and the network has been trained on "
         f"{result.weights.trained_on}.",
     ]
-    if Sequence.SWI not in result.prepared.images:
-        texts.append("This case has no susceptibility sequence (SWI or T2*), on which a clot shows best.")
-    return texts
 
 
 def _side(candidate: Candidate) -> str:
