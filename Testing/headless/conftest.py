@@ -1,0 +1,249 @@
+"""The module's logic on Slicer's real libraries (PyPI: slicer-core), without the application and without a window.
+
+slicer-core lacks Qt and what is built on it. The few pieces that the parts of the module ask for are replaced here by
+the smallest shells that will do; all of MRML is real.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+try:
+    import slicer
+    import vtk
+except ImportError as error:  # every test module of this folder then skips itself with importorskip
+    slicer, vtk, collect_ignore_glob = None, None, []
+    print(f"The headless tests are skipped: {error}", file=sys.stderr)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class FakeTimer:
+    """What the logic uses of qt.QTimer; nothing calls back by itself here, tests poll."""
+
+    def __init__(self) -> None:
+        self.isActive = False
+
+    def setInterval(self, milliseconds: int) -> None:
+        self.interval = milliseconds
+
+    def connect(self, signature: str, callback: Callable[[], None]) -> None:
+        assert signature == "timeout()"
+
+    def start(self) -> None:
+        self.isActive = True
+
+    def stop(self) -> None:
+        self.isActive = False
+
+
+class FakeModuleLogic:
+    """What the logic inherits of ScriptedLoadableModuleLogic: a parameter node in the scene."""
+
+    def __init__(self, parent: object = None) -> None:
+        pass
+
+    def getParameterNode(self) -> object:
+        return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
+
+
+def _wrap(parameters: type) -> type:
+    """Stand-in for parameterNodeWrapper: fields are attributes with defaults; nothing is stored in the node."""
+
+    def initialize(self: object, node: object) -> None:
+        self.parameterNode = node
+        for name in parameters.__annotations__:
+            setattr(self, name, getattr(parameters, name, None))
+
+    parameters.__init__ = initialize
+    return parameters
+
+
+def _install_shells() -> None:
+    def module(name: str, **content: object) -> None:
+        shell = types.ModuleType(name)
+        shell.__dict__.update(content)
+        sys.modules[name] = shell
+
+    module("qt", QTimer=FakeTimer)
+    module("slicer.i18n", tr=lambda text: text, translate=lambda _context, text: text)
+    module("slicer.ScriptedLoadableModule", ScriptedLoadableModuleLogic=FakeModuleLogic)
+    module("slicer.parameterNodeWrapper", parameterNodeWrapper=_wrap, WithinRange=lambda low, high: (low, high))
+    sys.path.insert(0, str(ROOT / "ThrombusSeg"))
+
+
+if slicer is not None:
+    _install_shells()
+
+
+class Headless:
+    """A scene with the logics that register nodes and colors."""
+
+    def __init__(self) -> None:
+        self.scene = slicer.vtkMRMLScene()
+        self.application = slicer.vtkMRMLApplicationLogic()
+        self.application.SetMRMLScene(self.scene)
+        segmentations = slicer.vtkSlicerSegmentationsModuleLogic()
+        colors = slicer.vtkMRMLColorLogic()
+        self._logics = [segmentations, colors, slicer.vtkSlicerSubjectHierarchyModuleLogic(), slicer.vtkSlicerVolumesLogic()]
+        for logic in self._logics:
+            logic.SetMRMLScene(self.scene)
+        colors.AddDefaultColorNodes()
+        slicer.mrmlScene = self.scene
+        # slicer.util looks there for the logic that exports a segment to voxels
+        slicer.modules = types.SimpleNamespace(segmentations=types.SimpleNamespace(logic=lambda: segmentations))
+
+    def ids(self) -> set[str]:
+        """Of the nodes a user could see, and of the items of the subject hierarchy."""
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+        items = vtk.vtkIdList()
+        hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
+        names = {f"item {hierarchy.GetItemName(items.GetId(index))}" for index in range(items.GetNumberOfIds())}
+        nodes = [self.scene.GetNthNode(index) for index in range(self.scene.GetNumberOfNodes())]
+        return names | {node.GetID() for node in nodes}
+
+    def volume(
+        self, values: object, matrix: vtk.vtkMatrix4x4 | None = None, name: str = "Doe^Jane"
+    ) -> slicer.vtkMRMLScalarVolumeNode:
+        """A volume node in the scene, values (K, J, I)."""
+        import numpy as np
+        from vtkmodules.util.numpy_support import get_vtk_array_type
+
+        values = np.ascontiguousarray(values)
+        image = vtk.vtkImageData()
+        image.SetDimensions(*values.shape[::-1])
+        image.AllocateScalars(get_vtk_array_type(values.dtype), 1)
+        node = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        node.SetAndObserveImageData(image)
+        slicer.util.arrayFromVolume(node)[:] = values
+        if matrix is not None:
+            node.SetIJKToRASMatrix(matrix)
+        return node
+
+
+@pytest.fixture
+def headless(capfd: pytest.CaptureFixture[str]) -> Iterator[Headless]:
+    """A fresh scene. An error that VTK or MRML reports fails the test."""
+    output = vtk.vtkStringOutputWindow()
+    vtk.vtkOutputWindow.SetInstance(output)
+    yield Headless()
+    slicer.mrmlScene = None
+    vtk.vtkOutputWindow.SetInstance(None)
+    assert "ERROR" not in output.GetOutput().upper().replace("ERRORS", ""), output.GetOutput()
+
+
+def grid(
+    spacing: tuple[float, float, float] = (2.0, 2.0, 4.0),
+    origin: tuple[float, float, float] = (-36.0, -40.0, -20.0),
+    angles: tuple[float, float] = (0.0, 0.0),
+    flips: tuple[int, int, int] = (1, 1, 1),
+) -> vtk.vtkMatrix4x4:
+    """IJKToRAS of a grid turned about S, then about R (degrees); flips give axes another sense."""
+    first, second = vtk.vtkTransform(), vtk.vtkMatrix4x4()
+    first.Translate(*origin)
+    first.RotateX(angles[1])
+    first.RotateZ(angles[0])
+    first.Scale(*(size * flip for size, flip in zip(spacing, flips, strict=True)))
+    second.DeepCopy(first.GetMatrix())
+    return second
+
+
+def elements(matrix: vtk.vtkMatrix4x4) -> list[float]:
+    """The sixteen numbers, by rows."""
+    return [matrix.GetElement(row, column) for row in range(4) for column in range(4)]
+
+
+def ijkToRas(node: slicer.vtkMRMLVolumeNode) -> list[float]:
+    """The sixteen numbers of a volume's geometry."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return elements(matrix)
+
+
+def head(number: int, shape: tuple[int, int, int] = (12, 40, 36)) -> object:
+    """Something with the form of a head, a texture of its own for each number, and no symmetry."""
+    import numpy as np
+
+    random = np.random.default_rng(number)
+    depth, height, width = shape
+    k, j, i = np.mgrid[0:depth, 0:height, 0:width]
+    distance = ((i - width / 2) / (0.42 * width)) ** 2 + ((j - height / 2) / (0.45 * height)) ** 2
+    inside = distance + ((k - depth / 2) / (0.7 * depth)) ** 2 < 1
+    texture = np.sin(i / 4 + number) * np.cos(j / 5) + 0.5 * np.sin((i + 2 * j + 3 * k) / 6)
+    values = inside * (200 + 40 * texture + random.normal(0, 4, (depth, height, width))) + random.uniform(0, 3, inside.shape)
+    return values.astype(np.float32)
+
+
+def wait(logic: object, seconds: float = 60.0, until: Callable[[], bool] | None = None) -> None:
+    """Poll as the timer does in Slicer."""
+    deadline = time.monotonic() + seconds
+    while logic.isBusy() if until is None else not until():
+        assert time.monotonic() < deadline, "the worker did not answer in time"
+        logic.poll()
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def tools() -> types.SimpleNamespace:
+    """The functions above; a conftest cannot be imported."""
+    return types.SimpleNamespace(grid=grid, elements=elements, ijkToRas=ijkToRas, head=head, wait=wait, pi=math.pi)
+
+
+@pytest.fixture(scope="session")
+def tinyWeights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of a random network that is small and quick, for the real worker."""
+    torch = pytest.importorskip("torch")
+    from ThrombusSegLib.network import NetworkSettings, build_network
+    from ThrombusSegLib.weights import WeightsMetadata, save_network
+
+    settings = NetworkSettings(widths=(4, 8, 8), attention_heads=2, recurrent_levels=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = build_network(settings)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_network(network, path, WeightsMetadata(settings, "Random numbers, for tests.", "nothing at all"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def warmWorker() -> Iterator[object]:
+    """One real worker for all tests, as in Slicer, where it stays between runs; tests borrow it through `realLogic`."""
+    pytest.importorskip("slicer")
+    from ThrombusSegParts.workerProcess import WorkerProcess
+    from ThrombusSegParts.workerPython import workerStart
+
+    command, environment, folder = workerStart(sys.executable)
+    worker = WorkerProcess(command, {**environment, "OMP_NUM_THREADS": "1"}, folder)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def realLogic(headless: Headless, warmWorker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """The logic with the real worker, its temporary folder and the copy of each result in `tmp_path`."""
+    import shutil
+
+    from ThrombusSegParts import logic as module
+
+    temporary = tmp_path / "Ünï cödé temporary"
+    temporary.mkdir()
+    logic = module.ThrombusSegLogic(temporaryFolder=str(temporary))
+    logic._worker, logic._workerPythonInUse = warmWorker, ""
+    place = module.placeResult
+
+    def copyThenPlace(scene: object, folder: Path, *rest: object) -> object:
+        shutil.copytree(folder, tmp_path / "result", dirs_exist_ok=True)
+        return place(scene, folder, *rest)
+
+    monkeypatch.setattr(module, "placeResult", copyThenPlace)
+    yield logic
+    assert list(temporary.iterdir()) == [], "a run left its folder behind"
+    logic._worker = None  # stays for the next test
+    logic.close()

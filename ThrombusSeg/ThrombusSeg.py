@@ -1,0 +1,295 @@
+"""ThrombusSeg: find the thrombus of an ischemic stroke on whatever MRI sequences there are.
+
+This file holds what Slicer looks for in a scripted module; the work is done by the parts in `ThrombusSegParts`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+from ThrombusSegParts.candidateTable import candidatePosition
+from ThrombusSegParts.dependencies import installPackages, missingPackages
+from ThrombusSegParts.errors import SegmentationCancelled, SegmentationError
+from ThrombusSegParts.logic import ThrombusSegLogic
+from ThrombusSegParts.mapDisplay import candidatesOf, jumpTo, mapsOf, showMap, showReference
+from ThrombusSegParts.panelTexts import detailsText, mapText, resultText, stageText
+from ThrombusSegParts.parameterNode import ThrombusSegParameterNode, chosenVolumes
+from ThrombusSegParts.resultToScene import SegmentationResult
+from ThrombusSegParts.sequences import SEQUENCES
+from ThrombusSegParts.workerPython import SETTING, chosenPython
+
+__all__ = ["ThrombusSeg", "ThrombusSegLogic", "ThrombusSegTest", "ThrombusSegWidget"]
+
+
+class ThrombusSeg(ScriptedLoadableModule):
+    """The module: metadata only."""
+
+    def __init__(self, parent) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("ThrombusSeg")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["The ThrombusSeg contributors"]
+        self.parent.helpText = _(
+            "Finds the thrombus of an ischemic stroke, and the infarct, on any subset of the MRI sequences SWI or T2*, "
+            "DWI, ADC, FLAIR and TOF, and shows on which sequence the network based its answer. For research only. See "
+            '<a href="https://github.com/ThrombusSeg/SlicerThrombusSeg">the description with a tutorial</a>.'
+        )
+        self.parent.acknowledgementText = _(
+            "The method follows the idea of UpAttLLSTM "
+            '(<a href="https://arxiv.org/abs/2604.00817">arXiv 2604.00817</a>). '
+            "The weights that come with the module were trained on simulated images."
+        )
+
+
+class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: shows what the logic says, passes on what the user wants."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic: ThrombusSegLogic | None = None
+        self._parameterNode: ThrombusSegParameterNode | None = None
+        self._parameterNodeGuiTag = None
+        self._updating = False
+
+    def setup(self) -> None:
+        """Called once, when the module is opened for the first time. Starts no process."""
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/ThrombusSeg.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = ThrombusSegLogic()
+        self.logic.onWarm = self.onWarm
+        self.ui.pythonPathEdit.currentPath = chosenPython()
+        self._connect()
+        self.initializeParameterNode()
+
+    def _connect(self) -> None:
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.ui.segmentButton.connect("clicked(bool)", self.onSegment)
+        self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        self.ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
+        self.ui.pythonPathEdit.connect("currentPathChanged(QString)", self.onPythonChosen)
+        self.ui.candidatesTable.connect("clicked(QModelIndex)", self.onCandidateClicked)
+
+    def cleanup(self) -> None:
+        """Called when the application closes and the panel is destroyed."""
+        if self.logic is not None:
+            self.logic.onWarm = None
+            self.logic.close()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Called each time the user opens this module: the worker loads torch while volumes are picked."""
+        self.initializeParameterNode()
+        self._warm()
+
+    def exit(self) -> None:
+        """Called each time the user opens a different module. A run goes on."""
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event) -> None:
+        """Called just before the scene is closed."""
+        self.logic.cancel(_("The scene was closed; the segmentation was stopped."))
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event) -> None:
+        """Called just after the scene is closed."""
+        self.ui.resultLabel.text = _("No result yet.")
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def initializeParameterNode(self) -> None:
+        """Make sure that the parameter node exists and is observed."""
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """Connect the panel with these choices, and with none that were before."""
+        if self._parameterNode is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self._parameterNodeGuiTag = None
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
+        self._parameterNode = parameterNode
+        if self._parameterNode is not None:
+            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
+            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
+            self._updatePanel()
+
+    def _updatePanel(self, caller=None, event=None) -> None:
+        """Everything that follows from the choices and from whether a segmentation runs."""
+        busy = self.logic.isBusy()
+        self.ui.cancelButton.enabled = busy
+        self.ui.inputsCollapsibleButton.enabled = not busy
+        self.ui.deviceComboBox.enabled = not busy
+        self.ui.pythonPathEdit.enabled = not busy
+        if self._parameterNode is None:
+            return
+        chosen = any(volume is not None for volume in chosenVolumes(self._parameterNode).values())
+        self.ui.segmentButton.enabled = chosen and not busy
+        self.ui.segmentButton.toolTip = (
+            _("Find the thrombus on the chosen sequences") if chosen else _("Choose a volume for at least one sequence")
+        )
+        self._updateMaps()
+
+    def _updateMaps(self) -> None:
+        segmentation = self._parameterNode.segmentation
+        keys = ["", *mapsOf(segmentation)]
+        self.ui.mapComboBox.enabled = self.ui.opacitySlider.enabled = len(keys) > 1
+        self.ui.candidatesTable.setMRMLTableNode(candidatesOf(segmentation))
+        self._updating = True
+        if [self.ui.mapComboBox.itemData(index) for index in range(self.ui.mapComboBox.count)] != keys:
+            self.ui.mapComboBox.clear()
+            for key in keys:
+                self.ui.mapComboBox.addItem(mapText(key), key)
+        shown = self._parameterNode.shownMap
+        self.ui.mapComboBox.currentIndex = keys.index(shown) if shown in keys else 0
+        self._updating = False
+        if segmentation is not None:
+            showMap(segmentation, shown, self._parameterNode.mapOpacity)
+
+    def onMapChosen(self, index: int) -> None:
+        """Called when another map is chosen in the list, also by the program."""
+        if not self._updating and self._parameterNode is not None:
+            self._parameterNode.shownMap = self.ui.mapComboBox.itemData(index) or ""
+
+    def onCandidateClicked(self, index) -> None:
+        """Show the candidate of this row of the table in the slice views."""
+        self._jumpToRow(candidatesOf(self._parameterNode.segmentation), index.row())
+
+    def _jumpToRow(self, table: slicer.vtkMRMLTableNode | None, row: int) -> None:
+        position = candidatePosition(table, row)
+        if position is not None:
+            jumpTo(slicer.mrmlScene, position)
+
+    def onPythonChosen(self, path: str) -> None:
+        """Another Python for the worker; kept in the application's settings."""
+        qt.QSettings().setValue(SETTING, path)
+        self._warm()
+
+    def _warm(self) -> None:
+        """Let the worker load; what is missing is told, and installed only by the Segment button."""
+        missing = [] if chosenPython() else missingPackages()
+        if self.logic.isBusy():
+            return
+        if missing:
+            self.ui.stageLabel.text = _("To be installed before the first segmentation: {packages}.").format(
+                packages=", ".join(missing)
+            )
+            return
+        try:
+            self.logic.warm(self._device())
+            self.ui.stageLabel.text = _("Getting ready...")
+        except SegmentationError as error:
+            self.ui.stageLabel.text = str(error)
+
+    def onWarm(self, outcome) -> None:
+        """Called when the worker has loaded, or could not."""
+        if self.logic.isBusy():
+            return
+        if isinstance(outcome, SegmentationError):
+            self._tell(str(outcome), outcome.details)
+        else:
+            self.ui.stageLabel.text = _("Ready ({device}).").format(device=outcome["device"])
+
+    def _device(self) -> str:
+        return self._parameterNode.device.value if self._parameterNode is not None else "auto"
+
+    def onSegment(self) -> None:
+        """Run, without waiting for the end."""
+        with slicer.util.tryWithErrorDisplay(_("The segmentation could not be started."), waitCursor=True):
+            if not chosenPython() and missingPackages():
+                installPackages(Path(self.resourcePath("requirements.txt")))
+            self.ui.detailsText.plainText = ""
+            self.logic.startProcess(
+                chosenVolumes(self._parameterNode),
+                device=self._device(),
+                onProgress=self.onProgress,
+                onDone=self.onDone,
+                onError=self.onError,
+            )
+            self.onProgress(0.0, "reading")
+        self._updatePanel()
+
+    def onCancel(self) -> None:
+        """Ask for the end of the run; `onError` follows."""
+        self.logic.cancel()
+        self.ui.cancelButton.enabled = False
+        self.ui.stageLabel.text = _("Canceling...")
+
+    def onProgress(self, value: float, stage: str) -> None:
+        """Called while the worker works."""
+        self.ui.progressBar.value = round(100 * value)
+        self.ui.stageLabel.text = stageText(stage)
+
+    def onDone(self, result: SegmentationResult) -> None:
+        """Called when the result is in the scene."""
+        self.ui.progressBar.value = 100
+        self.ui.stageLabel.text = _("Done.")
+        self.ui.resultLabel.text = resultText(result)
+        self.ui.detailsText.plainText = detailsText(result)
+        showReference(result.segmentation)
+        self._jumpToRow(result.candidates, 0)
+        parameterNode = self._parameterNode or self.logic.getParameterNode()
+        parameterNode.shownMap = ""
+        parameterNode.segmentation = result.segmentation
+        self._updatePanel()
+
+    def onError(self, error: SegmentationError) -> None:
+        """Called when there is no result; says so on the panel, without a dialog."""
+        self.ui.progressBar.value = 0
+        if not isinstance(error, SegmentationCancelled):
+            self.ui.resultLabel.text = _("No result.")
+        self._tell(str(error), error.details)
+        self._updatePanel()
+
+    def _tell(self, sentence: str, details: str) -> None:
+        self.ui.stageLabel.text = sentence
+        self.ui.detailsText.plainText = details
+        if details:
+            self.ui.advancedCollapsibleButton.collapsed = False
+
+
+class ThrombusSegTest(ScriptedLoadableModuleTest):
+    """Segments the sample case of the source checkout; skips, in a sentence, where there is none."""
+
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Called by "Reload and Test", and by ctest on the build machines."""
+        self.setUp()
+        self.test_segmentSampleCase()
+
+    def test_segmentSampleCase(self) -> None:
+        """Any voxel of the segment Thrombus will do; the library's own tests look closer."""
+        folder = Path(__file__).resolve().parents[1] / "Resources" / "SampleCase"
+        files = {sequence: folder / f"{sequence.lower()}.nii.gz" for sequence in SEQUENCES}
+        files = {sequence: path for sequence, path in files.items() if path.is_file()}
+        if not files or (missingPackages() and not chosenPython()):
+            self.delayDisplay("Not run: this needs the sample case of a source checkout, and torch.")
+            return
+        logic = ThrombusSegLogic()
+        try:
+            result = logic.process({sequence: slicer.util.loadVolume(str(path)) for sequence, path in files.items()})
+        finally:
+            logic.close()
+        reference = result.segmentation.GetNodeReference(result.segmentation.GetReferenceImageGeometryReferenceRole())
+        thrombus = slicer.util.arrayFromSegmentBinaryLabelmap(result.segmentation, "Thrombus", reference)
+        self.assertGreater(int((thrombus > 0).sum()), 0)
+        self.assertEqual(set(result.attention), set(files))
+        self.delayDisplay("Test passed")

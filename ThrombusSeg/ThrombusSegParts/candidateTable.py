@@ -1,0 +1,81 @@
+"""The candidates of a result as a table node, with the unit of each column in its title and in its properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import slicer
+import vtk
+
+from .sequences import SEQUENCES
+
+#: (key in result.json, title, unit, one line of explanation)
+COLUMNS = (
+    ("candidate", "Candidate", "", "1 is the most suspicious"),
+    ("probability_max", "Probability max", "", "Highest probability of a thrombus in the candidate"),
+    ("probability_mean", "Probability mean", "", "Mean probability of a thrombus in the candidate"),
+    ("volume_mm3", "Volume (mm3)", "mm3", "Volume"),
+    ("length_feret_mm", "Length (mm)", "mm", "Greatest distance between two points of the candidate"),
+    ("width_mm", "Width (mm)", "mm", "Width across the length"),
+    ("side", "Side", "", "Side of the patient"),
+    ("centroid_right_mm", "Right (mm)", "mm", "Center, toward the patient's right"),
+    ("centroid_anterior_mm", "Anterior (mm)", "mm", "Center, toward the patient's front"),
+    ("centroid_superior_mm", "Superior (mm)", "mm", "Center, toward the patient's head"),
+    ("first_slice", "First slice", "", "First slice of the reference volume, counted from 0"),
+    ("last_slice", "Last slice", "", "Last slice of the reference volume, counted from 0"),
+    *((f"attention_{name}", f"Attention {name}", "", f"Mean attention paid to {name}") for name in SEQUENCES),
+)
+
+
+def candidateTable(candidates: Sequence[Mapping[str, Any]]) -> slicer.vtkMRMLTableNode:
+    """A table, in no scene yet, with one row for each candidate; columns without any value are left out."""
+    node = slicer.vtkMRMLTableNode()
+    table = vtk.vtkTable()
+    shown = [column for column in COLUMNS if not _isAbsent(column[0], candidates)]
+    for key, title, _unit, _explanation in shown:
+        table.AddColumn(_column(title, [row.get(key) for row in candidates]))
+    node.SetAndObserveTable(table)
+    useTitles = getattr(node, "SetUseColumnTitleAsColumnHeader", None) or node.SetUseColumnNameAsColumnHeader
+    useTitles(True)  # the second one is its name before Slicer 5.12
+    node.SetLocked(True)
+    for _key, title, unit, explanation in shown:
+        if unit:
+            node.SetColumnUnitLabel(title, unit)
+        node.SetColumnDescription(title, explanation)
+    return node
+
+
+def candidatePosition(table: slicer.vtkMRMLTableNode | None, row: int) -> tuple[float, float, float] | None:
+    """The center of the candidate in a row of such a table, RAS in mm; None if there is no such row."""
+    if table is None or not 0 <= row < table.GetNumberOfRows():
+        return None
+    titles = [title for key, title, *_rest in COLUMNS if key.startswith("centroid_")]
+    columns = [table.GetTable().GetColumnByName(title) for title in titles]
+    if any(column is None for column in columns):
+        return None
+    right, anterior, superior = (float(column.GetValue(row)) for column in columns)
+    return right, anterior, superior
+
+
+def _isAbsent(key: str, candidates: Sequence[Mapping[str, Any]]) -> bool:
+    return key.startswith("attention_") and all(row.get(key) in (None, "") for row in candidates)
+
+
+def _column(title: str, values: Sequence[Any]) -> vtk.vtkAbstractArray:
+    """Integers, floating-point numbers or text, as the values are; a gap among numbers becomes NaN."""
+    present = [value for value in values if value not in (None, "")]
+    if present and all(isinstance(value, int) and not isinstance(value, bool) for value in present):
+        column = vtk.vtkIntArray() if len(present) == len(values) else vtk.vtkDoubleArray()
+    elif all(isinstance(value, (int, float)) for value in present):
+        column = vtk.vtkDoubleArray()
+    else:
+        column = vtk.vtkStringArray()
+    column.SetName(title)
+    for value in values:
+        absent = value in (None, "")
+        if column.IsA("vtkStringArray"):
+            column.InsertNextValue("" if absent else str(value))
+        else:
+            column.InsertNextValue(float("nan") if absent else value)
+    return column

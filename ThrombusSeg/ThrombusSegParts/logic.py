@@ -1,0 +1,314 @@
+"""The logic of the module: volumes in, nodes out, by way of a worker process. It opens no dialog.
+
+Example::
+
+    result = ThrombusSegLogic().process({"SWI": swiNode, "DWI": dwiNode})
+    print(result.thrombusFound, result.segmentation.GetName())
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import qt
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from .errors import SegmentationCancelled, SegmentationError
+from .parameterNode import ThrombusSegParameterNode
+from .resultToScene import SegmentationResult, placeResult
+from .run import OnDone, OnError, OnProgress, Run, prepareRun
+from .workerProcess import WorkerProcess
+from .workerPython import chosenPython, workerStart
+
+#: Version of the worker's words that this module speaks.
+PROTOCOL = 1
+
+_POLL_MILLISECONDS = 100
+
+
+class ThrombusSegLogic(ScriptedLoadableModuleLogic):
+    """Runs one segmentation at a time; the worker stays between runs, so that torch and weights load once.
+
+    Everything happens on the thread that calls; inside Slicer a timer calls `poll` while there is something to wait
+    for, elsewhere the owner does.
+
+    Args:
+        scene: where inputs are and results go; the application's by default.
+        python: of the worker; by default that of the application's settings, else Slicer's own.
+        temporaryFolder: where the private folder of a run is made; by default the application's.
+    """
+
+    #: A worker that has not answered a cancel by then is ended by force.
+    cancelGraceSeconds = 5.0
+
+    def __init__(
+        self,
+        scene: slicer.vtkMRMLScene | None = None,
+        python: str | None = None,
+        temporaryFolder: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._givenScene = scene
+        self._python = python
+        self._temporaryFolder = temporaryFolder
+        self._worker: WorkerProcess | None = None
+        self._workerPythonInUse: str | None = None
+        self._run: Run | None = None
+        self._runs = 0
+        self._warming = False
+        self._timer: qt.QTimer | None = None
+        self.onWarm: Callable[[dict[str, Any] | SegmentationError], None] | None = None
+        """Told once after `warm`: the worker's event with its device and weights, or what went wrong."""
+
+    def getParameterNode(self) -> ThrombusSegParameterNode:
+        """The panel's choices, kept in the scene."""
+        return ThrombusSegParameterNode(super().getParameterNode())
+
+    @property
+    def scene(self) -> slicer.vtkMRMLScene:
+        """Where inputs are and results go."""
+        return self._givenScene if self._givenScene is not None else slicer.mrmlScene
+
+    def isBusy(self) -> bool:
+        """Whether a segmentation runs."""
+        return self._run is not None
+
+    def workerLog(self) -> str:
+        """The last lines of the worker's log."""
+        return self._worker.log() if self._worker is not None else ""
+
+    def warm(self, device: str = "auto", weights: str = "default") -> None:
+        """Start the worker and let it load torch and the weights, without waiting for it.
+
+        Raises:
+            SegmentationError: it could not be started.
+        """
+        if self._run is not None or self._warming:
+            return
+        self._sendToWorker({"command": "warm", "weights": weights, "device": device})
+        self._warming = True
+        self._startTimer()
+
+    def startProcess(
+        self,
+        inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode | None],
+        device: str = "auto",
+        weights: str = "default",
+        options: Mapping[str, Any] | None = None,
+        name: str = "",
+        onProgress: OnProgress | None = None,
+        onDone: OnDone | None = None,
+        onError: OnError | None = None,
+    ) -> None:
+        """Begin, and return at once. Exactly one of `onDone` and `onError` is called later, from `poll`.
+
+        Args:
+            inputs: volume node by sequence ("SWI", "DWI", "ADC", "FLAIR", "TOF"); None and missing keys mean absent.
+            device: auto, cpu, cuda or mps.
+            weights: a registered name or the path of a file.
+            options: threshold, minimum_volume_mm3, registration, as the worker knows them.
+            name: of the run: begins the name of each node and is that of their folder.
+            onError: gets a `SegmentationCancelled` when the run was stopped.
+
+        Raises:
+            InputVolumeError: a volume cannot be used. SegmentationError: a run is going on, or there is no worker.
+            OSError: the volumes could not be written.
+        """
+        if self._run is not None:
+            raise SegmentationError("A segmentation is running already.", "Wait for it, or cancel it.", kind="input")
+        self._runs += 1
+        name = name or f"Thrombus segmentation {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        run = prepareRun(str(self._runs), name, inputs, self._temporaryFolder)
+        run.onProgress, run.onDone, run.onError = onProgress, onDone, onError
+        try:
+            self._sendToWorker(run.command(weights, device, options or {}))
+        except BaseException:
+            run.clean()
+            raise
+        self._run = run
+        self._startTimer()
+        logging.info("Segmentation started with %s", ", ".join(run.volumes))
+
+    def process(
+        self,
+        inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode | None],
+        device: str = "auto",
+        weights: str = "default",
+        options: Mapping[str, Any] | None = None,
+        name: str = "",
+        onProgress: OnProgress | None = None,
+    ) -> SegmentationResult:
+        """Segment, and return the nodes when they are there; for scripts. Arguments as for `startProcess`.
+
+        Raises:
+            SegmentationError and what `startProcess` raises; then nothing was added to the scene.
+        """
+        outcome: list[SegmentationResult | SegmentationError] = []
+        self.startProcess(inputs, device, weights, options, name, onProgress, outcome.append, outcome.append)
+        try:
+            while not outcome:
+                self.poll()
+                time.sleep(0.02)
+        finally:
+            if not outcome:  # interrupted from the keyboard, or by a callback
+                self.close()
+        if isinstance(outcome[0], SegmentationError):
+            raise outcome[0]
+        return outcome[0]
+
+    def cancel(self, because: str = "") -> None:
+        """Ask the worker to stop; `onError` is called when it has. Without a run nothing happens."""
+        if self._run is None or self._run.deadline is not None:
+            return
+        self._run.deadline = time.monotonic() + self.cancelGraceSeconds
+        self._run.stoppedBecause = because
+        if self._worker is not None:
+            self._worker.send({"command": "cancel", "id": self._run.identifier})
+
+    def close(self) -> None:
+        """End the run and the worker now; for the end of the module or of the application."""
+        worker, self._worker, self._warming = self._worker, None, False
+        if worker is not None:
+            worker.close(graceSeconds=1.0)
+        if self._run is not None:
+            self._fail(SegmentationCancelled())
+        self._stopTimer()
+
+    def poll(self) -> None:
+        """Take note of what the worker said since the last call. Calls the callbacks."""
+        worker = self._worker
+        for event in worker.events() if worker is not None else ():
+            if self._worker is worker:  # a callback may have closed it
+                self._onEvent(event)
+        self._watchInputs()
+        self._watchDeadline()
+        if self._run is None and not self._warming:
+            self._stopTimer()
+
+    def _onEvent(self, event: Mapping[str, Any]) -> None:
+        kind, mine = event.get("event"), self._run is not None and event.get("id") == self._run.identifier
+        if kind == "ready" and event.get("protocol") != PROTOCOL:
+            self._onWrongProtocol()
+        elif kind == "warm":
+            self._endWarming(dict(event))
+        elif kind == "progress" and mine:
+            self._onProgress(event)
+        elif kind == "done" and mine:
+            self._onDone(event)
+        elif kind == "cancelled" and mine:
+            self._fail(SegmentationCancelled())
+        elif kind == "error":
+            self._onWorkerError(event, mine)
+        elif kind == "ended":
+            self._onWorkerEnded()
+
+    def _onProgress(self, event: Mapping[str, Any]) -> None:
+        if self._run.onProgress is not None and self._run.deadline is None:
+            self._run.onProgress(float(event["value"]), str(event["stage"]))
+
+    def _onDone(self, event: Mapping[str, Any]) -> None:
+        self._watchInputs()
+        run = self._run
+        if run.deadline is not None:
+            self._fail(SegmentationCancelled())
+            return
+        try:
+            result = placeResult(self.scene, run.out, event["result"], run.volumes, run.name)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logging.exception("The result could not be loaded")
+            self._fail(SegmentationError(f"The result could not be loaded: {error}"))
+            return
+        self._run = None
+        run.clean()
+        logging.info("Segmentation done: %s candidates", len(event["result"]["candidates"]))
+        if run.onDone is not None:
+            run.onDone(result)
+
+    def _onWorkerError(self, event: Mapping[str, Any], mine: bool) -> None:
+        texts = [str(event.get(key) or "") for key in ("sentence", "advice", "kind")]
+        error = SegmentationError(*texts, details=self.workerLog())
+        if mine:
+            self._fail(error)
+        elif self._warming:
+            self._endWarming(error)
+        elif self._run is not None and event.get("id") is None:
+            self._fail(error)  # the worker did not understand the command
+
+    def _onWorkerEnded(self) -> None:
+        worker, self._worker = self._worker, None
+        worker.close()
+        error = SegmentationError(
+            f"The segmentation process ended unexpectedly (exit status {worker.exitStatus()}).",
+            "The details may tell why; memory that ran out is the most frequent reason.",
+            kind="machine",
+            details=worker.log(),
+        )
+        if self._warming:
+            self._endWarming(error)
+        if self._run is not None:
+            self._fail(error if self._run.deadline is None else SegmentationCancelled())
+
+    def _onWrongProtocol(self) -> None:
+        self._worker.close()
+        self._worker = None
+        error = SegmentationError("The worker belongs to another version of ThrombusSeg.", "Please install it again.")
+        self._endWarming(error)
+        if self._run is not None:
+            self._fail(error)
+
+    def _endWarming(self, outcome: dict[str, Any] | SegmentationError) -> None:
+        wasWarming, self._warming = self._warming, False
+        if wasWarming and self.onWarm is not None:
+            self.onWarm(outcome)
+
+    def _watchInputs(self) -> None:
+        """A run whose input, or whole scene, is gone has no place to put its result."""
+        sequence = self._run.removedInput(self.scene) if self._run is not None else ""
+        if sequence:
+            self.cancel(f"The volume chosen for {sequence} is no longer in the scene; the segmentation was stopped.")
+
+    def _watchDeadline(self) -> None:
+        if self._run is None or self._run.deadline is None or time.monotonic() < self._run.deadline:
+            return
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close(graceSeconds=0.5)
+        self._fail(SegmentationCancelled())
+
+    def _fail(self, error: SegmentationError) -> None:
+        run, self._run = self._run, None
+        run.clean()
+        if isinstance(error, SegmentationCancelled) and run.stoppedBecause:
+            error = SegmentationCancelled(run.stoppedBecause)
+        logging.info("Segmentation ended without a result (%s)", error.kind)
+        if run.onError is not None:
+            run.onError(error)
+
+    def _sendToWorker(self, command: Mapping[str, Any]) -> None:
+        """Start the worker if need be, again if another Python was chosen meanwhile."""
+        python = chosenPython() if self._python is None else self._python
+        if self._worker is not None and (not self._worker.isAlive() or python != self._workerPythonInUse):
+            self._worker.close()
+            self._worker = None
+        if self._worker is None:
+            try:
+                self._worker = WorkerProcess(*workerStart(python))
+            except (OSError, ImportError) as error:
+                raise SegmentationError(f"The worker could not be started: {error}", kind="machine") from error
+            self._workerPythonInUse = python
+        self._worker.send(command)  # if it has just died, its last event tells
+
+    def _startTimer(self) -> None:
+        if self._timer is None:
+            self._timer = qt.QTimer()
+            self._timer.setInterval(_POLL_MILLISECONDS)
+            self._timer.connect("timeout()", self.poll)
+        self._timer.start()
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()

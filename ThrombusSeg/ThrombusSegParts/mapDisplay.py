@@ -1,0 +1,55 @@
+"""Which map lies over the reference volume in the slice views, and how strongly."""
+
+from __future__ import annotations
+
+import slicer
+
+from .resultToScene import ATTRIBUTE
+from .sequences import SEQUENCES
+
+
+def mapsOf(segmentation: slicer.vtkMRMLSegmentationNode | None) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+    """The maps that belong to a result: "probability", then sequences. A saved scene keeps the link."""
+    if segmentation is None:
+        return {}
+    nodes = {key: segmentation.GetNodeReference(ATTRIBUTE + key) for key in ("probability", *SEQUENCES)}
+    return {key: node for key, node in nodes.items() if node is not None}
+
+
+def candidatesOf(segmentation: slicer.vtkMRMLSegmentationNode | None) -> slicer.vtkMRMLTableNode | None:
+    """The table that belongs to a result."""
+    return segmentation.GetNodeReference(ATTRIBUTE + "candidates") if segmentation is not None else None
+
+
+def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: float) -> None:
+    """Lay a map of this result over its reference volume in every slice view; an empty key takes it away."""
+    maps = mapsOf(segmentation)
+    chosen = maps.get(key)
+    identifiers = {volume.GetID() for volume in maps.values()}
+    role = segmentation.GetReferenceImageGeometryReferenceRole()
+    for view in _sliceComposites(segmentation.GetScene()):
+        if chosen is not None:
+            if segmentation.GetNodeReferenceID(role):
+                view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
+            view.SetForegroundVolumeID(chosen.GetID())
+            view.SetForegroundOpacity(opacity)
+        elif view.GetForegroundVolumeID() in identifiers:
+            view.SetForegroundVolumeID(None)
+
+
+def showReference(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+    """Show the reference volume in every slice view."""
+    role = segmentation.GetReferenceImageGeometryReferenceRole()
+    for view in _sliceComposites(segmentation.GetScene()):
+        view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
+
+
+def jumpTo(scene: slicer.vtkMRMLScene, position: tuple[float, float, float]) -> None:
+    """Move every slice view to a point, RAS in mm, in its center."""
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        scene.GetNthNodeByClass(index, "vtkMRMLSliceNode").JumpSliceByCentering(*position)
+
+
+def _sliceComposites(scene: slicer.vtkMRMLScene) -> list[slicer.vtkMRMLSliceCompositeNode]:
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")
+    return [scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode") for index in range(count)]

@@ -1,0 +1,111 @@
+"""From volume nodes to files that the worker reads. Files are named by sequence; names of nodes go nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+import vtk
+
+from .errors import InputVolumeError
+from .sequences import SEQUENCES
+
+
+@dataclass(frozen=True)
+class WrittenVolume:
+    """A volume node as it was when it was written."""
+
+    node: slicer.vtkMRMLScalarVolumeNode
+    path: Path
+    size: tuple[int, int, int]
+    """Voxels along i, j, k."""
+    ijkToWorld: vtk.vtkMatrix4x4
+    """Of the file, RAS in mm: the node's own IJKToRAS, moved by the linear transform above it if there is one."""
+
+
+def checkInputs(
+    inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode | None],
+) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+    """The chosen volumes in the order of SEQUENCES; sequences without a volume are left out.
+
+    Raises:
+        InputVolumeError: nothing chosen, an unknown sequence, or a node that is no scalar volume with voxels.
+    """
+    unknown = sorted(set(inputs) - set(SEQUENCES))
+    if unknown:
+        raise InputVolumeError(f"There is no sequence called {unknown[0]!r}.", f"Use {', '.join(SEQUENCES)}.")
+    chosen = {sequence: inputs[sequence] for sequence in SEQUENCES if inputs.get(sequence) is not None}
+    if not chosen:
+        raise InputVolumeError("No volume is chosen.", "Choose a volume for at least one sequence.")
+    for sequence, node in chosen.items():
+        _checkVolume(sequence, node)
+    sequences = list(chosen)
+    for place, first in enumerate(sequences):
+        for second in sequences[place + 1 :]:
+            if chosen[first] is chosen[second]:
+                raise InputVolumeError(
+                    f"The same volume is chosen for {first} and {second}.", "Choose it for one sequence only."
+                )
+    return chosen
+
+
+def _checkVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    advice = "Choose another volume, or none."
+    if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise InputVolumeError(f"What is chosen for {sequence} is not a grayscale volume.", advice)
+    image = node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        raise InputVolumeError(f"The volume chosen for {sequence} has no voxels.", advice)
+    if image.GetNumberOfScalarComponents() != 1:
+        count = image.GetNumberOfScalarComponents()
+        raise InputVolumeError(f"The volume chosen for {sequence} has {count} values in each voxel, not one.", advice)
+
+
+def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> WrittenVolume:
+    """Write `<sequence>.nrrd`, whose header keeps the geometry in double precision.
+
+    Raises:
+        InputVolumeError: the volume is under a transform that is not linear.
+        OSError: the file could not be written.
+    """
+    ijkToWorld = _ijkToWorld(sequence, node)
+    path = folder / f"{sequence}.nrrd"
+    carrier = slicer.vtkMRMLScalarVolumeNode()  # outside the scene: no name, no transform, no storage of the original
+    carrier.SetAndObserveImageData(node.GetImageData())
+    carrier.SetIJKToRASMatrix(ijkToWorld)
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    storage.SetUseCompression(0)
+    if not storage.WriteData(carrier) or not path.is_file():
+        raise OSError(f"The volume chosen for {sequence} could not be written to the temporary folder.")
+    return WrittenVolume(node, path, tuple(node.GetImageData().GetDimensions()), ijkToWorld)
+
+
+def _ijkToWorld(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> vtk.vtkMatrix4x4:
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    transform = node.GetParentTransformNode()
+    if transform is None:
+        return matrix
+    if not transform.IsTransformToWorldLinear():
+        raise InputVolumeError(
+            f"The volume chosen for {sequence} is under a transform that is not linear.",
+            "Harden the transform, or take the volume out of it.",
+        )
+    toWorld = vtk.vtkMatrix4x4()
+    transform.GetMatrixTransformToWorld(toWorld)
+    vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
+    return matrix
+
+
+def readVolume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
+    """A volume that is in no scene. Raises OSError if it cannot be read."""
+    volume = slicer.vtkMRMLScalarVolumeNode()
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    storage.SetSingleFile(True)  # the other files in the folder are not slices of this one
+    if not path.is_file() or not storage.ReadData(volume) or volume.GetImageData() is None:
+        raise OSError(f"The file {path.name} of the result could not be read.")
+    return volume

@@ -1,0 +1,60 @@
+"""Sentences of the panel."""
+
+from __future__ import annotations
+
+from slicer.i18n import tr as _
+
+from .resultToScene import SegmentationResult
+
+
+def stageText(stage: str) -> str:
+    """What the worker's stage is called on the panel."""
+    texts = {
+        "reading": _("Reading the volumes"),
+        "registering": _("Aligning the sequences"),
+        "normalising": _("Preparing the voxels"),
+        "network": _("Looking for the thrombus"),
+        "candidates": _("Measuring candidates"),
+        "writing": _("Writing the result"),
+    }
+    return texts.get(stage, stage)
+
+
+def mapText(key: str) -> str:
+    """A map in the list of maps; the empty key is that of no map."""
+    if not key:
+        return _("None")
+    if key == "probability":
+        return _("Probability of a thrombus")
+    return _("Attention to {sequence}").format(sequence=key)
+
+
+def resultText(result: SegmentationResult) -> str:
+    """One or two sentences: what was found, with which sequences."""
+    used = ", ".join(result.summary["sequences"]["used"])
+    if not result.thrombusFound:
+        return _("No thrombus found in {sequences}.").format(sequences=used)
+    candidates = result.summary["candidates"]
+    first = candidates[0]
+    several = _("{count} candidates").format(count=len(candidates))
+    sentence = _("{count} in {sequences}. Most suspicious: {volume:.0f} mm3, side: {side}, probability {probability:.2f}.")
+    return sentence.format(
+        count=_("1 candidate") if len(candidates) == 1 else several,
+        sequences=used,
+        volume=float(first["volume_mm3"]),
+        side=first.get("side") or _("unknown"),
+        probability=float(first["probability_max"]),
+    )
+
+
+def detailsText(result: SegmentationResult) -> str:
+    """Warnings first, then how the result was made."""
+    summary = result.summary
+    lines = list(summary.get("warnings", ()))
+    lines.append(_("Weights: {name}, SHA-256 {sha256}").format(**summary["weights"]))
+    lines.append(_("Computed on {device} in {seconds:.1f} s").format(
+        device=summary["device"], seconds=float(summary["seconds"]["total"])
+    ))
+    if summary.get("notice"):
+        lines.append(summary["notice"])
+    return "\n".join(lines)

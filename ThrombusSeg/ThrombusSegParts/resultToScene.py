@@ -1,0 +1,232 @@
+"""From the worker's files to nodes: all of them in one folder of the subject hierarchy, or none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import slicer
+import vtk
+
+from .candidateTable import candidateTable
+from .nodesToFiles import WrittenVolume, readVolume
+from .sequences import SEQUENCES
+from .terminology import SEGMENTS
+
+#: Prefix of the attributes that tell what a node is; they are saved with the scene.
+ATTRIBUTE = "ThrombusSeg."
+
+#: Where a grid of a result and its reference volume may differ, in mm: NIfTI keeps the geometry in single precision.
+_GRID_TOLERANCE_MM = 1e-2
+
+_COLOR_NODE = "vtkMRMLColorTableNodeFileInferno.txt"
+_COLOR_NODE_ALWAYS_THERE = "vtkMRMLColorTableNodeIron"
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """What a run put into the scene."""
+
+    name: str
+    segmentation: slicer.vtkMRMLSegmentationNode
+    probability: slicer.vtkMRMLScalarVolumeNode
+    attention: Mapping[str, slicer.vtkMRMLScalarVolumeNode]
+    """By sequence; those that were absent have none."""
+    candidates: slicer.vtkMRMLTableNode
+    folderItem: int
+    """Of the subject hierarchy."""
+    summary: Mapping[str, Any] = field(repr=False)
+    """The content of result.json."""
+
+    @property
+    def thrombusFound(self) -> bool:
+        """False means: there is no candidate."""
+        return bool(self.summary["thrombus_found"])
+
+
+def placeResult(
+    scene: slicer.vtkMRMLScene,
+    folder: Path,
+    summary: Mapping[str, Any],
+    volumes: Mapping[str, WrittenVolume],
+    name: str,
+) -> SegmentationResult:
+    """Read the files of `folder` and add their nodes to the scene.
+
+    Args:
+        summary: the content of result.json.
+        volumes: what the worker was given, by sequence.
+        name: of the run; begins the name of every node.
+
+    Raises:
+        OSError, ValueError: a file is missing or does not fit; the scene is as it was.
+    """
+    reference = volumes[summary["reference"]]
+    labels = _readOnGrid(folder / "segmentation.nii.gz", reference)
+    maps = {"probability": _readOnGrid(folder / "probability_thrombus.nii.gz", reference)}
+    for sequence in SEQUENCES:
+        if sequence in summary["sequences"]["used"]:
+            maps[sequence] = _readOnGrid(folder / f"attention_{sequence}.nii.gz", reference)
+    segmentation = _segmentation(labels, reference)
+    table = candidateTable(summary["candidates"])
+    placed = _Placed(scene, name, reference.node)
+    try:
+        return placed.all(segmentation, maps, table, summary)
+    except BaseException:
+        placed.undo()
+        raise
+
+
+def _readOnGrid(path: Path, reference: WrittenVolume) -> slicer.vtkMRMLScalarVolumeNode:
+    """The volume with exactly the geometry of the reference, from which the file may differ by rounding only.
+
+    Slicer's reader turns a left-handed grid into a right-handed one by reversing the slices; that is undone here.
+    """
+    volume = readVolume(path)
+    found, turned = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(found)
+    turned.SetElement(2, 2, -1.0)
+    turned.SetElement(2, 3, reference.size[2] - 1.0)
+    vtk.vtkMatrix4x4.Multiply4x4(found, turned, turned)
+    if tuple(volume.GetImageData().GetDimensions()) == reference.size:
+        if _isSameGrid(found, reference):
+            volume.SetIJKToRASMatrix(reference.ijkToWorld)
+            return volume
+        if _isSameGrid(turned, reference):
+            volume.SetAndObserveImageData(_slicesReversed(volume.GetImageData()))
+            volume.SetIJKToRASMatrix(reference.ijkToWorld)
+            return volume
+    raise ValueError(f"The file {path.name} of the result does not lie on the grid of the reference volume.")
+
+
+def _isSameGrid(ijkToRas: vtk.vtkMatrix4x4, reference: WrittenVolume) -> bool:
+    """Whether four corners of the volume lie where the reference has them."""
+    i, j, k = (size - 1.0 for size in reference.size)
+    corners = ((0.0, 0.0, 0.0, 1.0), (i, 0.0, 0.0, 1.0), (0.0, j, 0.0, 1.0), (0.0, 0.0, k, 1.0))
+    pairs = [(ijkToRas.MultiplyPoint(corner), reference.ijkToWorld.MultiplyPoint(corner)) for corner in corners]
+    return all(math.dist(found, expected) < _GRID_TOLERANCE_MM for found, expected in pairs)
+
+
+def _slicesReversed(image: vtk.vtkImageData) -> vtk.vtkImageData:
+    flip = vtk.vtkImageFlip()
+    flip.SetFilteredAxis(2)
+    flip.SetInputData(image)
+    flip.Update()
+    return flip.GetOutput()
+
+
+def _segmentation(
+    labels: slicer.vtkMRMLScalarVolumeNode, reference: WrittenVolume
+) -> slicer.vtkMRMLSegmentationNode:
+    """Two segments that share one labelmap, as the Segment Editor likes it; an empty one is there all the same."""
+    labelmap = slicer.vtkOrientedImageData()
+    labelmap.ShallowCopy(labels.GetImageData())
+    labelmap.SetImageToWorldMatrix(reference.ijkToWorld)
+    node = slicer.vtkMRMLSegmentationNode()
+    segmentation = slicer.vtkSegmentation()
+    binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    segmentation.SetSourceRepresentationName(binary)
+    for kind in SEGMENTS:
+        segment = slicer.vtkSegment()
+        segment.SetName(kind.name)
+        segment.SetColor(*kind.color)
+        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), kind.terminologyEntry())
+        segment.SetLabelValue(kind.label)
+        segment.AddRepresentation(binary, labelmap)
+        segmentation.AddSegment(segment, kind.name)
+    node.SetAndObserveSegmentation(segmentation)
+    return node
+
+
+class _Placed:
+    """Adds nodes to the scene and can take all of them back."""
+
+    def __init__(self, scene: slicer.vtkMRMLScene, name: str, reference: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self._scene = scene
+        self._name = name
+        self._reference = reference
+        self._nodes: list[slicer.vtkMRMLNode] = []
+        self._hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        self._folder = self._createFolder()
+
+    def all(
+        self,
+        segmentation: slicer.vtkMRMLSegmentationNode,
+        maps: Mapping[str, slicer.vtkMRMLScalarVolumeNode],
+        table: slicer.vtkMRMLTableNode,
+        summary: Mapping[str, Any],
+    ) -> SegmentationResult:
+        """Place everything."""
+        self._add(segmentation, "segmentation", "segmentation")
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._reference)
+        segmentation.CreateDefaultDisplayNodes()
+        for key, value in _facts(summary).items():
+            segmentation.SetAttribute(ATTRIBUTE + key, value)
+        for key, volume in maps.items():
+            title = "thrombus probability" if key == "probability" else f"attention {key}"
+            self._add(volume, title, key)
+            self._display(volume)
+            segmentation.SetNodeReferenceID(ATTRIBUTE + key, volume.GetID())
+        self._add(table, "candidates", "candidates")
+        segmentation.SetNodeReferenceID(ATTRIBUTE + "candidates", table.GetID())
+        attention = {key: volume for key, volume in maps.items() if key != "probability"}
+        return SegmentationResult(
+            self._name, segmentation, maps["probability"], attention, table, self._folder, summary
+        )
+
+    def undo(self) -> None:
+        """Remove what was added."""
+        for node in reversed(self._nodes):
+            count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
+            displays = [node.GetNthDisplayNode(index) for index in range(count)]
+            self._hierarchy.RemoveItem(self._hierarchy.GetItemByDataNode(node), False, False)
+            for added in (*displays, node):
+                self._scene.RemoveNode(added)
+        self._hierarchy.RemoveItem(self._folder)
+
+    def _createFolder(self) -> int:
+        """Beside the reference volume, so that a DICOM study keeps together what belongs to it."""
+        parent = self._hierarchy.GetSceneItemID()
+        item = self._hierarchy.GetItemByDataNode(self._reference)
+        if item != self._hierarchy.GetInvalidItemID():
+            parent = self._hierarchy.GetItemParent(item) or parent
+        return self._hierarchy.CreateFolderItem(parent, self._name)
+
+    def _add(self, node: slicer.vtkMRMLNode, title: str, role: str) -> None:
+        node.SetName(f"{self._name} {title}")
+        node.SetAttribute(ATTRIBUTE + "Role", role)
+        self._scene.AddNode(node)
+        self._nodes.append(node)
+        item = self._hierarchy.GetItemByDataNode(node)
+        if item == self._hierarchy.GetInvalidItemID():
+            self._hierarchy.CreateItem(self._folder, node)
+        else:
+            self._hierarchy.SetItemParent(item, self._folder)
+
+    def _display(self, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Window 0 to 1 and a color scale. No slice view shows the volume until it is chosen."""
+        volume.CreateDefaultDisplayNodes()
+        display = volume.GetDisplayNode()
+        color = self._scene.GetNodeByID(_COLOR_NODE)
+        display.SetAndObserveColorNodeID(_COLOR_NODE if color is not None else _COLOR_NODE_ALWAYS_THERE)
+        display.AutoWindowLevelOff()
+        display.SetWindowLevelMinMax(0.0, 1.0)
+
+
+def _facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What a saved scene should still tell about the result."""
+    facts = {
+        "Version": summary.get("version"),
+        "Created": summary.get("created"),
+        "Reference": summary.get("reference"),
+        "Weights": summary.get("weights", {}).get("name"),
+        "WeightsSHA256": summary.get("weights", {}).get("sha256"),
+        "Device": summary.get("device"),
+        "Threshold": summary.get("threshold"),
+        "ThrombusFound": summary.get("thrombus_found"),
+        "Notice": summary.get("notice"),
+    }
+    return {key: str(value) for key, value in facts.items() if value is not None}

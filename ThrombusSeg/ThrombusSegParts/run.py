@@ -1,0 +1,94 @@
+"""One run: its inputs as files, whom to tell, and its private folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from .errors import SegmentationError
+from .nodesToFiles import WrittenVolume, checkInputs, writeVolume
+from .resultToScene import SegmentationResult
+
+OnProgress = Callable[[float, str], None]
+"""Share done, 0 to 1, and the name of the stage."""
+OnDone = Callable[[SegmentationResult], None]
+OnError = Callable[[SegmentationError], None]
+
+
+@dataclass
+class Run:
+    """What the logic keeps while the worker works."""
+
+    identifier: str
+    name: str
+    folder: Path
+    volumes: Mapping[str, WrittenVolume]
+    onProgress: OnProgress | None = None
+    onDone: OnDone | None = None
+    onError: OnError | None = None
+    deadline: float | None = None
+    """Set by a cancel: when time.monotonic() passes it, the worker is ended by force."""
+    stoppedBecause: str = ""
+    """Why a run ends early; empty when the user asked for it."""
+
+    @property
+    def out(self) -> Path:
+        """Where the worker writes the result."""
+        return self.folder / "result"
+
+    def command(self, weights: str, device: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent to the worker."""
+        return {
+            "command": "segment",
+            "id": self.identifier,
+            "inputs": {sequence: str(volume.path) for sequence, volume in self.volumes.items()},
+            "out": str(self.out),
+            "weights": weights,
+            "device": device,
+            "options": dict(options),
+        }
+
+    def removedInput(self, scene: slicer.vtkMRMLScene) -> str:
+        """The sequence of an input that is no longer in the scene; empty if all are."""
+        for sequence, volume in self.volumes.items():
+            if not scene.IsNodePresent(volume.node):
+                return sequence
+        return ""
+
+    def clean(self) -> None:
+        """Delete the private folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def prepareRun(
+    identifier: str,
+    name: str,
+    inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode | None],
+    temporaryFolder: str | None = None,
+) -> Run:
+    """Check the inputs and write them into a new folder that only this user can read.
+
+    Raises:
+        InputVolumeError: an input cannot be used. OSError: the disk is full or not writable. No folder is left behind.
+    """
+    chosen = checkInputs(inputs)
+    folder = Path(tempfile.mkdtemp(prefix="thrombusseg-", dir=temporaryFolder or _applicationFolder()))
+    try:
+        volumes = {sequence: writeVolume(sequence, node, folder) for sequence, node in chosen.items()}
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Run(identifier, name, folder, volumes)
+
+
+def _applicationFolder() -> str | None:
+    """Slicer's folder for temporary files; None for that of the system."""
+    application = getattr(slicer, "app", None)
+    folder = getattr(application, "temporaryPath", "") or ""
+    return folder if folder and Path(folder).is_dir() else None

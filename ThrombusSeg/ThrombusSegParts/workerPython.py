@@ -1,0 +1,79 @@
+"""Which Python runs the worker, and what it needs from its surroundings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import slicer
+
+from .errors import SegmentationError
+from .library import folderOfLibrary
+from .workerProcess import workerEnvironment
+
+SETTING = "ThrombusSeg/WorkerPython"
+
+#: What ThrombusSegLib asks for.
+MINIMUM_PYTHON = (3, 11)
+
+
+def slicerPython() -> str:
+    """The program that runs Python as Slicer has it: the launcher PythonSlicer, which Slicer puts on the PATH.
+
+    Outside the application (slicer-core, PythonSlicer itself) it is the running interpreter.
+    """
+    if getattr(slicer, "app", None) is not None:
+        launcher = shutil.which("PythonSlicer")
+        if launcher:
+            return launcher
+    return sys.executable
+
+
+def chosenPython() -> str:
+    """The path in the application's settings; empty where Slicer's own Python is to be used."""
+    if getattr(slicer, "app", None) is None:
+        return ""
+    return str(slicer.util.settingsValue(SETTING, "") or "")
+
+
+def workerStart(chosen: str = "") -> tuple[list[str], dict[str, str], Path]:
+    """Command, environment and working folder of the worker.
+
+    Args:
+        chosen: path of another Python; empty for Slicer's own.
+
+    Raises:
+        SegmentationError: that Python is not there, or Slicer's own is too old.
+    """
+    library = folderOfLibrary()
+    if chosen:
+        if not Path(chosen).is_file():
+            raise SegmentationError(
+                "The Python chosen for the worker does not exist.",
+                "Choose another one under Advanced, or leave the field empty.",
+                kind="machine",
+            )
+        return _command(chosen), workerEnvironment(_environmentOutsideSlicer(), library), library
+    if sys.version_info < MINIMUM_PYTHON:
+        raise SegmentationError(
+            f"ThrombusSeg needs Python {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} or newer; this Slicer has "
+            f"{sys.version_info[0]}.{sys.version_info[1]}.",
+            "Install Slicer 5.12 or newer, or choose another Python under Advanced.",
+            kind="machine",
+        )
+    return _command(slicerPython()), workerEnvironment(os.environ, library), library
+
+
+def _command(python: str) -> list[str]:
+    return [python, "-m", "ThrombusSegLib", "worker"]
+
+
+def _environmentOutsideSlicer() -> Mapping[str, str]:
+    """Another Python must not meet Slicer's PYTHONHOME and library paths."""
+    startupEnvironment = getattr(slicer.util, "startupEnvironment", None)
+    if getattr(slicer, "app", None) is None or startupEnvironment is None:
+        return os.environ
+    return startupEnvironment()
