@@ -32,7 +32,9 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network = build_network(settings)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     card = "Random numbers, for tests."
-    save_network(network, path, WeightsMetadata(settings, card, "nothing at all", threshold=0.5, minimum_volume_mm3=4.0))
+    save_network(
+        network, path, WeightsMetadata(settings, card, "nothing at all", threshold=0.5, minimum_volume_mm3=4.0)
+    )
     return path
 
 

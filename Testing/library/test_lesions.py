@@ -150,7 +150,7 @@ def test_centroid_and_side_are_the_patients_in_a_rotated_grid():
 
 
 def head_image(shift: float = 0.0, turn: float = 0.0, cut: int = 0) -> sitk.Image:
-    z, y, x = np.mgrid[0:20, 0:64, 0:64]
+    _, y, x = np.mgrid[0:20, 0:64, 0:64]
     head = ((x - 32) / 22) ** 2 + ((y - 32) / 28) ** 2 < 1
     values = np.where(head, 100.0, 1.0)[:, :, cut : 64 - cut]
     c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))

@@ -75,9 +75,9 @@ def test_other_formats_are_refused_without_being_opened(tmp_path: Path, ending: 
 
 def test_unknown_weights_name_the_known_ones(tiny_weights: Path):
     add_weights(tiny_weights)
-    with pytest.raises(InputError, match="no weights called nonsense.*tiny"):
+    with pytest.raises(InputError, match=r"no weights called nonsense.*tiny"):
         find_weights("nonsense")
-    with pytest.raises(InputError, match="no weights called gone.safetensors"):
+    with pytest.raises(InputError, match=r"no weights called gone\.safetensors"):
         find_weights("/somewhere/gone.safetensors")
 
 

@@ -84,6 +84,7 @@ def _one(row: ManifestRow, arguments: argparse.Namespace, predictors: Predictors
     except ThrombusSegError as error:
         return _row({**facts, "status": error.kind, "error": error.sentence, "advice": error.advice})
     except Exception as error:  # noqa: BLE001 - one case must not end a batch; the defect is shown and recorded
+        print(file=sys.stderr)
         traceback.print_exc()
         return _row({**facts, "status": "defect", "error": type(error).__name__})
     first = result["candidates"][0] if result["candidates"] else {}

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"thrombusseg: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_status
     except (KeyboardInterrupt, Cancelled):
-        print("thrombusseg: interrupted; nothing was written.", file=sys.stderr)
+        print("thrombusseg: interrupted; no half-written result is left.", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing stdout does not complain a second time

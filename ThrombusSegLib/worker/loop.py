@@ -25,14 +25,18 @@ _PROGRESS_SECONDS = 0.05
 def run_worker() -> int:
     """Serve until `quit` or the end of stdin. Returns the exit status.
 
-    From here on the process's own stdout leads to stderr, so that nothing a library prints can break the protocol.
+    From here on the process's own stdout leads to stderr, so that nothing a library prints can break the protocol, and
+    its stdin is empty, so that no child process can take a command away.
     """
+    commands = os.fdopen(os.dup(0), "rb")  # not sys.stdin: Python could not end while a thread waits in that
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no path on Windows
+        os.dup2(nothing.fileno(), 0)
     sys.stdout.flush()
     protected = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     with os.fdopen(protected, "wb") as events:
-        worker = Worker(sys.stdin.buffer, events)
+        worker = Worker(commands, events)
         signal.signal(signal.SIGTERM, lambda _number, _frame: worker.stop())
         return worker.serve()
 
