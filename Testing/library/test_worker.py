@@ -228,7 +228,8 @@ def test_errors_have_kind_sentence_and_advice_and_the_worker_goes_on(
 
 WRONG = [
     b"\xff\xfe\n", b"{\n", b"[]\n", b"1\n", b"null\n", b'{"command": "dance"}\n', b'{"command": ["segment"]}\n',
-    b'{"command": "segment"}\n', b'{"command": "segment", "id": 7}\n', b'{"command": "cancel"}\n', b"[" * 100_000 + b"\n",
+    b'{"command": "segment"}\n', b'{"command": "segment", "id": 7}\n', b'{"command": "cancel"}\n',
+    b"[" * 100_000 + b"\n",
     b'{"a":"' + b"x" * (2 * MAXIMUM_LINE_BYTES) + b'"}\n',
 ]  # fmt: skip
 

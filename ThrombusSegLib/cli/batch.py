@@ -70,7 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _one(row: ManifestRow, arguments: argparse.Namespace, predictors: Predictors) -> dict[str, Any]:
     from ..worker import Job, run_job
 
-    facts = {"case": row.case, "centre": row.centre, "sequences": " ".join(each.value for each in row.paths)}
+    facts: dict[str, Any] = {
+        "case": row.case,
+        "centre": row.centre,
+        "sequences": " ".join(each.value for each in row.paths),
+    }
     job = Job(
         inputs=row.paths,
         out=arguments.out / _folder(row.case),

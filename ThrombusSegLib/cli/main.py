@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import locale
 import os
 import signal
 import sys
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     debug = os.environ.get(DEBUG_VARIABLE) == "1"
     _end_politely()
+    _utf8_file_names()
     try:
         return int(parsed.func(parsed))
     except ThrombusSegError as error:
@@ -65,6 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"thrombusseg: a defect of ThrombusSeg ({type(error).__name__}: {about}). ", end="", file=sys.stderr)
         print(f"Run again with {DEBUG_VARIABLE}=1 and report what it shows.", file=sys.stderr)
         return 1
+
+
+def _utf8_file_names() -> None:
+    """On Windows SimpleITK hands UTF-8 names to the C library, which takes them for that only in a UTF-8 locale."""
+    if sys.platform == "win32":
+        with contextlib.suppress(locale.Error):  # before Windows 10 of 2018
+            locale.setlocale(locale.LC_CTYPE, ".UTF8")
 
 
 def _end_politely() -> None:

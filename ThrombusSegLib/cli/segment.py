@@ -102,7 +102,9 @@ def _inputs(arguments: argparse.Namespace) -> tuple[Mapping[Sequence, Path], tup
     from ..case import find_case
 
     found = find_case(is_there(arguments.case))
-    notes = [f"{guess.reason}" for sequence, (_, guess) in found.items() if sequence not in named]
+    notes = [
+        f"{each.value} is {path.name}: {guess.reason}" for each, (path, guess) in found.items() if each not in named
+    ]
     paths = {sequence: path for sequence, (path, _) in found.items()} | named
     if not paths:
         raise InputError(

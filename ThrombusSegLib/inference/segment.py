@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +16,7 @@ from .result import INFARCT_THRESHOLD, SegmentResult, SegmentSettings
 
 if TYPE_CHECKING:
     from ..case import Case
-    from .predictor import Prediction, Predictor
+    from .predictor import Predictor
 
 #: Where each stage ends on the way from 0 to 1, after what a processor needs for a common case.
 _PREPARED, _PREDICTED, _MEASURED = 0.4, 0.9, 1.0
@@ -54,7 +52,7 @@ def segment_case(
         midline = find_midline(case.images[prepared.reference])
         candidates = find_candidates(probability, wanted, midline=midline, attention=attention)
     with clock.stage("back"):
-        segmentation = _label_image(candidates, prediction, prepared)
+        segmentation = _label_image(candidates, to_reference(prediction.infarct, prepared, "linear"))
     report(progress, _MEASURED, "candidates")
     return SegmentResult(
         case=case.name,
@@ -75,21 +73,12 @@ def segment_case(
     )
 
 
-def with_seconds(result: SegmentResult, before: Mapping[str, float], after: Mapping[str, float]) -> SegmentResult:
-    """The result with further stages in its timings, and the peak memory as it is now."""
-    return replace(result, seconds={**before, **result.seconds, **after}, peak_memory_mib=peak_memory_mib())
-
-
-def _label_image(candidates: Candidates, prediction: Prediction, prepared: Prepared) -> sitk.Image:
+def _label_image(candidates: Candidates, infarct: sitk.Image) -> sitk.Image:
     """1 where a candidate is; 2 where the infarct's probability reaches 0.5 and there is no candidate."""
-    infarct = sitk.GetArrayViewFromImage(to_reference(prediction.infarct, prepared, "linear")) >= INFARCT_THRESHOLD
-    thrombus = candidates.labels > 0
-    labels = np.where(thrombus, 1, np.where(infarct, 2, 0)).astype(np.uint8)
+    is_infarct = sitk.GetArrayViewFromImage(infarct) >= INFARCT_THRESHOLD
+    labels = np.where(candidates.labels > 0, 1, np.where(is_infarct, 2, 0)).astype(np.uint8)
     image = sitk.GetImageFromArray(labels)
-    grid = prepared.reference_grid
-    image.SetSpacing(grid.spacing)
-    image.SetOrigin(grid.origin)
-    image.SetDirection(grid.direction)
+    image.CopyInformation(infarct)
     return image
 
 
