@@ -16,10 +16,10 @@ from .words import answer, candidate_line, no_thrombus
 
 def report_page(result: SegmentResult) -> str:
     """The whole of report.html: one file, nothing is fetched, no script, no folder names."""
-    title = f"ThrombusSeg report: {result.case}"
+    title = "Thrombus on MRI" + ("" if result.case == "case" else f": {result.case}")
     body = "".join(
         [
-            f"<header><h1>Thrombus on MRI: {escape(result.case)}</h1>",
+            f"<header><h1>{escape(title)}</h1>",
             f'<div class="soft">ThrombusSeg {escape(__version__)} · {escape(_readable(result.created))}</div></header>',
             f'<p class="notice"><strong>{escape(result.notice)}</strong></p>',
             f'<p class="answer">{escape(answer(result))}</p>',

@@ -64,7 +64,7 @@ body:has(#contours:not(:checked)) .contour{display:none}
 code{font:12.5px/1.5 ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 @media (max-width:820px){.columns{grid-template-columns:1fr}main{padding:24px 16px}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;--card:#fff;--note:#fff}body{font-size:10.5pt}
-main{padding:0;max-width:none}.candidate{border:0;padding:0}.grid>*,table,dl{break-inside:avoid}
+main{padding:0;max-width:none}.candidate{border:0;padding:0;break-inside:avoid}.grid>*,table,dl{break-inside:avoid}
 .legend label{display:none}
 svg,.colours span,.times i{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2{break-after:avoid}}
 """
