@@ -92,7 +92,8 @@ class Headless:
         self.application.SetMRMLScene(self.scene)
         segmentations = slicer.vtkSlicerSegmentationsModuleLogic()
         colors = slicer.vtkMRMLColorLogic()
-        self._logics = [segmentations, colors, slicer.vtkSlicerSubjectHierarchyModuleLogic(), slicer.vtkSlicerVolumesLogic()]
+        others = slicer.vtkSlicerSubjectHierarchyModuleLogic(), slicer.vtkSlicerVolumesLogic()
+        self._logics = [segmentations, colors, *others]
         for logic in self._logics:
             logic.SetMRMLScene(self.scene)
         colors.AddDefaultColorNodes()
@@ -177,8 +178,8 @@ def head(number: int, shape: tuple[int, int, int] = (12, 40, 36)) -> object:
     distance = ((i - width / 2) / (0.42 * width)) ** 2 + ((j - height / 2) / (0.45 * height)) ** 2
     inside = distance + ((k - depth / 2) / (0.7 * depth)) ** 2 < 1
     texture = np.sin(i / 4 + number) * np.cos(j / 5) + 0.5 * np.sin((i + 2 * j + 3 * k) / 6)
-    values = inside * (200 + 40 * texture + random.normal(0, 4, (depth, height, width))) + random.uniform(0, 3, inside.shape)
-    return values.astype(np.float32)
+    values = inside * (200 + 40 * texture + random.normal(0, 4, (depth, height, width)))
+    return (values + random.uniform(0, 3, (depth, height, width))).astype(np.float32)
 
 
 def wait(logic: object, seconds: float = 60.0, until: Callable[[], bool] | None = None) -> None:
@@ -226,7 +227,9 @@ def warmWorker() -> Iterator[object]:
 
 
 @pytest.fixture
-def realLogic(headless: Headless, warmWorker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def realLogic(
+    headless: Headless, warmWorker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[object]:
     """The logic with the real worker, its temporary folder and the copy of each result in `tmp_path`."""
     import shutil
 

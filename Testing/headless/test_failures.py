@@ -99,8 +99,9 @@ def test_worker_that_does_not_answer_a_cancel_is_ended_with_its_child(manner, he
     node = headless.volume(tools.head(1), tools.grid())
     before = headless.ids()
     logic.startProcess(
-        {"SWI": node}, onProgress=lambda value, _stage: progress.append(value), onDone=ended.append, onError=ended.append
-    )
+        {"SWI": node},
+        onProgress=lambda value, _stage: progress.append(value), onDone=ended.append, onError=ended.append,
+    )  # fmt: skip
     tools.wait(logic, until=lambda: bool(progress))
     pid = logic._worker.pid
     assert exists(pid)

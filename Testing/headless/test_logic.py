@@ -66,7 +66,7 @@ def checkMaps(result, folder: Path) -> None:
         display = volume.GetDisplayNode()
         assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0.0, 1.0)
         assert not display.GetAutoWindowLevel()
-        assert display.GetColorNode() is not None and not display.GetColorNode().IsA("vtkMRMLLabelMapVolumeDisplayNode")
+        assert display.GetColorNode().GetName() == "ThrombusSeg map"
         assert volume.GetStorageNode() is None
 
 
@@ -124,7 +124,8 @@ def test_table_has_units_and_the_numbers_of_the_file(headless, tools, realLogic,
     titles = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
     assert "Volume (mm3)" in titles and "Attention SWI" in titles and "Attention DWI" not in titles
     assert table.GetColumnUnitLabel("Length (mm)") == "mm"
-    for title, key in (("Volume (mm3)", "volume_mm3"), ("Right (mm)", "centroid_right_mm"), ("Attention FLAIR", "attention_FLAIR")):
+    keys = {"Volume (mm3)": "volume_mm3", "Right (mm)": "centroid_right_mm", "Attention FLAIR": "attention_FLAIR"}
+    for title, key in keys.items():
         column = table.GetTable().GetColumnByName(title)
         assert [column.GetValue(row) for row in range(len(rows))] == [float(row[key]) for row in rows]
     assert table.GetTable().GetColumnByName("Side").GetValue(0) == rows[0]["side"]
@@ -203,6 +204,9 @@ def test_saved_scene_keeps_the_result(headless, tools, realLogic, tinyWeights, t
     assert list(maps) == ["probability", "SWI", "FLAIR"]
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(maps["FLAIR"]), attention)
     assert maps["FLAIR"].GetDisplayNode().GetWindowLevelMax() == 1.0
+    colors = maps["FLAIR"].GetDisplayNode().GetColorNode()
+    assert colors.GetName() == "ThrombusSeg map" and colors.GetNumberOfColors() == 256
+    assert colors.GetLookupTable().GetTableValue(0)[3] == 0.0 and colors.GetLookupTable().GetTableValue(255)[3] == 1.0
     assert candidatesOf(segmentation).GetNumberOfRows() == rows
     role = segmentation.GetReferenceImageGeometryReferenceRole()
     reference = segmentation.GetNodeReference(role)

@@ -37,7 +37,9 @@ def resultText(result: SegmentationResult) -> str:
     candidates = result.summary["candidates"]
     first = candidates[0]
     several = _("{count} candidates").format(count=len(candidates))
-    sentence = _("{count} in {sequences}. Most suspicious: {volume:.0f} mm3, side: {side}, probability {probability:.2f}.")
+    sentence = _(
+        "{count} in {sequences}. Most suspicious: {volume:.0f} mm3, side {side}, probability {probability:.2f}."
+    )
     return sentence.format(
         count=_("1 candidate") if len(candidates) == 1 else several,
         sequences=used,

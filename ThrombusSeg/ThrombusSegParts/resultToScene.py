@@ -12,6 +12,7 @@ import slicer
 import vtk
 
 from .candidateTable import candidateTable
+from .mapColors import createMapColors, findMapColors
 from .nodesToFiles import WrittenVolume, readVolume
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
@@ -21,9 +22,6 @@ ATTRIBUTE = "ThrombusSeg."
 
 #: Where a grid of a result and its reference volume may differ, in mm: NIfTI keeps the geometry in single precision.
 _GRID_TOLERANCE_MM = 1e-2
-
-_COLOR_NODE = "vtkMRMLColorTableNodeFileInferno.txt"
-_COLOR_NODE_ALWAYS_THERE = "vtkMRMLColorTableNodeIron"
 
 
 @dataclass(frozen=True)
@@ -206,12 +204,18 @@ class _Placed:
         else:
             self._hierarchy.SetItemParent(item, self._folder)
 
+    def _mapColors(self) -> slicer.vtkMRMLColorTableNode:
+        node = findMapColors(self._scene)
+        if node is None:
+            node = self._scene.AddNode(createMapColors())
+            self._nodes.append(node)
+        return node
+
     def _display(self, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
-        """Window 0 to 1 and a color scale. No slice view shows the volume until it is chosen."""
+        """Window 0 to 1 and our color scale. No slice view shows the volume until it is chosen."""
         volume.CreateDefaultDisplayNodes()
         display = volume.GetDisplayNode()
-        color = self._scene.GetNodeByID(_COLOR_NODE)
-        display.SetAndObserveColorNodeID(_COLOR_NODE if color is not None else _COLOR_NODE_ALWAYS_THERE)
+        display.SetAndObserveColorNodeID(self._mapColors().GetID())
         display.AutoWindowLevelOff()
         display.SetWindowLevelMinMax(0.0, 1.0)
 
