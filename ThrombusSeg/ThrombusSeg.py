@@ -244,7 +244,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.detailsText.plainText = detailsText(result)
         showReference(result.segmentation)
         self._jumpToRow(result.candidates, 0)
-        parameterNode = self._parameterNode or self.logic.getParameterNode()
+        parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode
         parameterNode.shownMap = ""
         parameterNode.segmentation = result.segmentation
         self._updatePanel()

@@ -54,15 +54,38 @@ class FakeModuleLogic:
         return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
 
 
+class FakeModuleWidget:
+    """What the panel inherits of ScriptedLoadableModuleWidget."""
+
+    def __init__(self, parent: object = None) -> None:
+        self.parent = parent
+        self.layout = types.SimpleNamespace(addWidget=lambda widget: None)
+
+    def setup(self) -> None:
+        pass
+
+    def resourcePath(self, name: str) -> str:
+        return str(ROOT / "ThrombusSeg" / "Resources" / name)
+
+
 def _wrap(parameters: type) -> type:
     """Stand-in for parameterNodeWrapper: fields are attributes with defaults; nothing is stored in the node."""
 
     def initialize(self: object, node: object) -> None:
-        self.parameterNode = node
+        object.__setattr__(self, "parameterNode", node)
         for name in parameters.__annotations__:
-            setattr(self, name, getattr(parameters, name, None))
+            object.__setattr__(self, name, getattr(parameters, name, None))
 
-    parameters.__init__ = initialize
+    def change(self: object, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        if name != "parameterNode":
+            self.parameterNode.Modified()
+
+    parameters.__init__, parameters.__setattr__ = initialize, change
+    parameters.connectGui = lambda self, ui: 1
+    parameters.disconnectGui = lambda self, tag: None
+    parameters.AddObserver = lambda self, *arguments: self.parameterNode.AddObserver(*arguments)
+    parameters.RemoveObserver = lambda self, *arguments: self.parameterNode.RemoveObserver(*arguments)
     return parameters
 
 
@@ -74,7 +97,13 @@ def _install_shells() -> None:
 
     module("qt", QTimer=FakeTimer)
     module("slicer.i18n", tr=lambda text: text, translate=lambda _context, text: text)
-    module("slicer.ScriptedLoadableModule", ScriptedLoadableModuleLogic=FakeModuleLogic)
+    module(
+        "slicer.ScriptedLoadableModule",
+        ScriptedLoadableModule=type("ScriptedLoadableModule", (), {}),
+        ScriptedLoadableModuleLogic=FakeModuleLogic,
+        ScriptedLoadableModuleTest=type("ScriptedLoadableModuleTest", (), {}),
+        ScriptedLoadableModuleWidget=FakeModuleWidget,
+    )
     module("slicer.parameterNodeWrapper", parameterNodeWrapper=_wrap, WithinRange=lambda low, high: (low, high))
     sys.path.insert(0, str(ROOT / "ThrombusSeg"))
 

@@ -1,0 +1,158 @@
+"""The panel without Qt: the widgets of the form are stand-ins that remember what was done to them."""
+
+from __future__ import annotations
+
+import contextlib
+import types
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
+
+FORM = Path(__file__).resolve().parents[2] / "ThrombusSeg" / "Resources" / "UI" / "ThrombusSeg.ui"
+
+
+class FakeWidget:
+    """Any widget: attributes are its properties; of a combo box also the items."""
+
+    def __init__(self) -> None:
+        self.enabled, self.text, self.toolTip, self.plainText, self.currentPath = True, "", "", "", ""
+        self.items: list[tuple[str, str]] = []
+        self.currentIndex, self.value, self.collapsed = -1, 0, True
+        self.connected: dict[str, Callable] = {}
+        self.table = None
+
+    count = property(lambda self: len(self.items))
+
+    def connect(self, signature: str, callback: Callable) -> None:
+        self.connected[signature] = callback
+
+    def addItem(self, text: str, data: str) -> None:
+        self.items.append((text, data))
+
+    def itemData(self, index: int) -> str:
+        return self.items[index][1]
+
+    def clear(self) -> None:
+        self.items = []
+
+    def setMRMLScene(self, scene) -> None:
+        self.scene = scene
+
+    def setMRMLTableNode(self, table) -> None:
+        self.table = table
+
+
+@pytest.fixture
+def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A panel that was entered, with the real worker behind its logic."""
+    import ThrombusSeg as module
+
+    form = types.SimpleNamespace()
+    for widget in ElementTree.parse(FORM).getroot().iter("widget"):
+        setattr(form, widget.get("name"), FakeWidget())
+    monkeypatch.setattr(slicer.util, "loadUI", lambda path: FakeWidget(), raising=False)
+    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: form, raising=False)
+    monkeypatch.setattr(slicer.util, "tryWithErrorDisplay", lambda *a, **k: contextlib.nullcontext(), raising=False)
+    monkeypatch.setattr(module, "ThrombusSegLogic", lambda: realLogic)
+    monkeypatch.setattr(module, "missingPackages", list)
+    node = headless.scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
+    monkeypatch.setattr("ThrombusSegParts.logic.ScriptedLoadableModuleLogic.getParameterNode", lambda self: node)
+    panel = module.ThrombusSegWidget(types.SimpleNamespace(isEntered=True))
+    panel.setup()
+    yield panel
+    panel.removeObservers()
+
+
+def choose(panel, headless, tools) -> None:
+    panel._parameterNode.volumeSWI = headless.volume(tools.head(1), tools.grid())
+    panel._parameterNode.volumeTOF = headless.volume(tools.head(4), tools.grid())
+
+
+def run(panel, headless, tools, tinyWeights, monkeypatch, threshold: float) -> None:
+    """Choose volumes, press Segment, wait."""
+    choose(panel, headless, tools)
+    start = panel.logic.startProcess
+    options = {"registration": "never", "threshold": threshold}
+    monkeypatch.setattr(
+        panel.logic,
+        "startProcess",
+        lambda inputs, device, **rest: start(inputs, "cpu", str(tinyWeights), options, **rest),
+    )
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    assert panel.logic.isBusy()
+
+
+def test_segment_waits_for_a_volume(panel, headless, tools) -> None:
+    assert not panel.ui.segmentButton.enabled and not panel.ui.cancelButton.enabled
+    assert panel.ui.segmentButton.toolTip == "Choose a volume for at least one sequence"
+    choose(panel, headless, tools)
+    assert panel.ui.segmentButton.enabled and not panel.ui.mapComboBox.enabled
+
+
+def test_run_from_the_panel(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    composite = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    run(panel, headless, tools, tinyWeights, monkeypatch, 0.004)
+    assert panel.ui.cancelButton.enabled and not panel.ui.segmentButton.enabled
+    assert not panel.ui.inputsCollapsibleButton.enabled
+    tools.wait(panel.logic)
+    assert panel.ui.segmentButton.enabled and not panel.ui.cancelButton.enabled
+    assert panel.ui.progressBar.value == 100 and panel.ui.stageLabel.text == "Done."
+    assert "in SWI, TOF. Most suspicious" in panel.ui.resultLabel.text
+    assert "SHA-256" in panel.ui.detailsText.plainText
+    assert panel.ui.candidatesTable.table.GetNumberOfRows() > 0
+    assert composite.GetBackgroundVolumeID() == panel._parameterNode.volumeSWI.GetID()
+    assert composite.GetForegroundVolumeID() is None, "no map is shown until one is chosen"
+    maps = panel.ui.mapComboBox
+    assert [text for text, _key in maps.items] == [
+        "None", "Probability of a thrombus", "Attention to SWI", "Attention to TOF",
+    ]  # fmt: skip
+    maps.connected["currentIndexChanged(int)"](3)
+    assert panel._parameterNode.shownMap == "TOF" and maps.currentIndex == 3
+    shown = headless.scene.GetNodeByID(composite.GetForegroundVolumeID())
+    assert shown.GetAttribute("ThrombusSeg.Role") == "TOF"
+    panel._parameterNode.mapOpacity = 0.25
+    assert composite.GetForegroundOpacity() == pytest.approx(0.25)
+    maps.connected["currentIndexChanged(int)"](0)
+    assert composite.GetForegroundVolumeID() is None
+
+
+def test_nothing_found_is_said(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    run(panel, headless, tools, tinyWeights, monkeypatch, 1.0)
+    tools.wait(panel.logic)
+    assert panel.ui.resultLabel.text == "No thrombus found in SWI, TOF."
+
+
+def test_cancel_from_the_panel(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    run(panel, headless, tools, tinyWeights, monkeypatch, 0.5)
+    panel.ui.cancelButton.connected["clicked(bool)"]()
+    assert not panel.ui.cancelButton.enabled and panel.ui.stageLabel.text == "Canceling..."
+    tools.wait(panel.logic)
+    assert panel.ui.stageLabel.text == "The segmentation was canceled."
+    assert panel.ui.segmentButton.enabled and panel.ui.progressBar.value == 0
+
+
+def test_other_module_and_closed_scene(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    panel.exit()
+    assert panel._parameterNode is None
+    panel.initializeParameterNode()
+    run(panel, headless, tools, tinyWeights, monkeypatch, 0.5)
+    panel.onSceneStartClose(None, None)
+    headless.scene.Clear(0)
+    panel.onSceneEndClose(None, None)
+    tools.wait(panel.logic)
+    assert panel.ui.stageLabel.text == "The scene was closed; the segmentation was stopped."
+    assert panel.ui.resultLabel.text == "No result yet." and not panel.ui.segmentButton.enabled
+
+
+def test_device_and_failure_of_warming_are_shown(panel, headless) -> None:
+    from ThrombusSegParts.errors import SegmentationError
+
+    panel.onWarm({"device": "cpu"})
+    assert panel.ui.stageLabel.text == "Ready (cpu)."
+    panel.onWarm(SegmentationError("There are no weights.", "Get some.", "input", details="a log"))
+    assert panel.ui.stageLabel.text == "There are no weights. Get some."
+    assert panel.ui.detailsText.plainText == "a log" and panel.ui.advancedCollapsibleButton.collapsed is False
