@@ -23,11 +23,11 @@ SIZE = 500
 
 @pytest.fixture(scope="module", autouse=True)
 def canRender() -> None:
-    """Without any OpenGL library VTK may end the process, so another process tries first."""
+    """Without libX11 and an OpenGL library (OSMesa or EGL) VTK ends the process, so another process tries first."""
     code = "import vtk; w = vtk.vtkRenderWindow(); w.SetOffScreenRendering(1); w.SetSize(8, 8); w.Render()"
     tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     if tried.returncode != 0 or "ERR|" in tried.stderr:
-        pytest.skip(f"VTK cannot render here (Debian: libgl1, libegl1 or libosmesa6): {tried.stderr.strip()[-200:]}")
+        pytest.skip(f"VTK cannot render here (Debian: libx11-6 and libosmesa6): {tried.stderr.strip()[-200:]}")
 
 
 class Viewer:
