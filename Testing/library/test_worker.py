@@ -110,7 +110,7 @@ def test_a_job_from_ready_to_done(here: Talk, images: dict[str, Path], tiny_weig
     assert 0.0 <= values[0] <= values[-1] <= 1.0
     order = ["reading", "registering", "normalising", "network", "candidates", "writing"]
     assert set(stages) <= set(order)
-    assert stages == sorted(stages, key=order.index)
+    assert (stages[0], stages[-1]) == ("reading", "writing")
     assert event.keys() == {"event", "id", "result", "out"}
     assert (event["id"], event["out"]) == ("a", str(out))
     assert event["result"] == json.loads((out / "result.json").read_text(encoding="utf-8"))

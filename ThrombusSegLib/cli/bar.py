@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, otherwise a line per stage."""
+"""Progress on stderr: a bar on a terminal, otherwise a line when a stage first begins."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class ProgressBar:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._stage = ""
+        self._told: set[str] = set()
         self._drawn = 0.0
 
     def __call__(self, share: float, stage: str) -> bool:
@@ -31,7 +32,8 @@ class ProgressBar:
             if stage != self._stage or now - self._drawn > _REDRAW_SECONDS:
                 self._drawn = now
                 self._draw(share, stage)
-        elif stage != self._stage:
+        elif stage not in self._told:
+            self._told.add(stage)
             print(f"{stage} ({share:.0%})", file=self._stream, flush=True)
         self._stage = stage
         return True
