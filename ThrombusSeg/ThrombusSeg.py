@@ -5,6 +5,7 @@ This file holds what Slicer looks for in a scripted module; the work is done by 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import qt
@@ -93,6 +94,12 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.close()
         self.setParameterNode(None)
         self.removeObservers()
+
+    def onReload(self) -> None:
+        """The developer's Reload button: also the parts, of which Slicer does not know."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "ThrombusSegParts"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self) -> None:
         """Called each time the user opens this module: the worker loads torch while volumes are picked."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,28 @@ def test_rooms_are_packaged_where_python_finds_them(repository) -> None:
     top = (repository.root / "CMakeLists.txt").read_text(encoding="utf-8")
     assert re.findall(r"add_subdirectory\((\w+)\)", top) == ["ThrombusSeg", "ThrombusSegLib"]
     assert "../" not in "".join(path.read_text(encoding="utf-8") for path in repository.root.glob("Thrombus*/CMake*"))
+
+
+def test_what_is_listed_is_enough_to_start_the_worker(repository, tmp_path: Path) -> None:
+    """A copy of the listed files, as an installed extension has them; the rest of the repository is not there."""
+    for folder, target in ((repository.module, tmp_path), (repository.library, tmp_path / "ThrombusSegLib")):
+        for name in ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES"):
+            for entry in cmake_list(folder / "CMakeLists.txt", name):
+                (target / entry).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(folder / entry, target / entry)
+    command = [sys.executable, "-m", "ThrombusSegLib", "worker"]
+    environment = dict(os.environ, PYTHONPATH=str(tmp_path), PYTHONUTF8="1")
+    lines = json.dumps({"command": "warm", "weights": "default"}) + "\n" + json.dumps({"command": "quit"}) + "\n"
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, input=lines, capture_output=True, text=True, timeout=90
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events and events[0]["event"] == "ready", done.stderr
+    # Without bundled weights the answer is a sentence; a defect would mean that a file is missing.
+    assert events[1]["event"] == "warm" or events[1].get("kind") in ("input", "machine"), (events, done.stderr)
+    code = "import ThrombusSegParts.sequences, ThrombusSegLib; print(ThrombusSegLib.__file__)"
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)
+    assert Path(found.strip()).is_relative_to(tmp_path)
 
 
 def test_index_entry_agrees_with_cmake(repository) -> None:
