@@ -51,7 +51,7 @@ def length_of(voxels: Ints, spacing: Floats) -> tuple[float, Floats]:
     either end). A single voxel is as long as its longest side.
 
     Args:
-        voxels: (N, 3) indices (i, j, k).
+        voxels: (N, 3) indices (i, j, k), rows along i together, as `numpy.nonzero` of an array (k, j, i) gives them.
         spacing: (3,) mm.
     """
     outline = _ends_of_rows(voxels)
@@ -80,11 +80,12 @@ def width_of(voxels: Ints, spacing: Floats, direction: Floats, slice_axis: int) 
     across = np.array([-along[1], along[0]])
     strips = np.rint(positions @ along / voxel_extent(along, spacing[plane])).astype(np.int64)
     offsets = positions @ across
-    _, strip = np.unique(np.stack([slices, strips]), axis=1, return_inverse=True)
-    low = np.full(int(strip.max()) + 1, np.inf)
-    high = -low
-    np.minimum.at(low, strip, offsets)
-    np.maximum.at(high, strip, offsets)
+    strips -= strips.min()
+    place = (slices - slices.min()) * (strips.max() + 1) + strips
+    low = np.full(int(place.max()) + 1, np.inf)
+    high = -low  # where there is no voxel, high - low stays minus infinity
+    np.minimum.at(low, place, offsets)
+    np.maximum.at(high, place, offsets)
     return float((high - low).max()) + voxel_extent(across, spacing[plane])
 
 
@@ -97,9 +98,7 @@ def _diameter(positions: Floats, spacing: Floats) -> float:
 
 def _ends_of_rows(voxels: Ints) -> Ints:
     """First and last voxel of every row along i: the ends of the longest line are among them."""
-    order = np.lexsort((voxels[:, 0], voxels[:, 1], voxels[:, 2]))
-    ordered = voxels[order]
-    new_row = np.any(np.diff(ordered[:, 1:], axis=0) != 0, axis=1)
+    new_row = np.any(np.diff(voxels[:, 1:], axis=0) != 0, axis=1)
     first = np.concatenate([[True], new_row])
     last = np.concatenate([new_row, [True]])
-    return np.asarray(ordered[first | last], dtype=np.int64)
+    return np.asarray(voxels[first | last], dtype=np.int64)
