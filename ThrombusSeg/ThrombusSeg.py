@@ -285,8 +285,8 @@ class ThrombusSegTest(ScriptedLoadableModuleTest):
     def test_segmentSampleCase(self) -> None:
         """Any voxel of the segment Thrombus will do; the library's own tests look closer."""
         folder = Path(__file__).resolve().parents[1] / "Resources" / "SampleCase"
-        files = {sequence: folder / f"{sequence.lower()}.nii.gz" for sequence in SEQUENCES}
-        files = {sequence: path for sequence, path in files.items() if path.is_file()}
+        found = {path.name.split(".")[0].upper(): path for path in folder.glob("*.nii.gz")}
+        files = {sequence: found[sequence] for sequence in SEQUENCES if sequence in found}
         if not files or (missingPackages() and not chosenPython()):
             self.delayDisplay("Not run: this needs the sample case of a source checkout, and torch.")
             return

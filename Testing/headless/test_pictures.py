@@ -106,11 +106,10 @@ def inputs(viewer, tmp_path: Path) -> dict[str, object]:
     """The bundled sample case, else a head of our own."""
     from ThrombusSegParts.sequences import SEQUENCES
 
-    sample = ROOT / "Resources" / "SampleCase"
-    files = {name: sample / f"{name.lower()}.nii.gz" for name in SEQUENCES}
-    found = {name: load(path) for name, path in files.items() if path.is_file()}
-    if found:
-        return found
+    sample = (ROOT / "Resources" / "SampleCase").glob("*.nii.gz")
+    files = {path.name.split(".")[0].upper(): path for path in sample}
+    if set(files) & set(SEQUENCES):
+        return {name: load(files[name]) for name in SEQUENCES if name in files}
     sitk = pytest.importorskip("SimpleITK")
     import numpy as np
 
