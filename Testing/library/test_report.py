@@ -128,6 +128,7 @@ def test_the_page_says_what_was_found_used_and_absent(result: SegmentResult):
     assert f"{first.length_feret_mm:.1f}" in text
     assert "Research software" in text
     assert "Trained on nothing at all" in text
+    assert "Used: SWI, DWI, TOF, reference SWI. Absent: ADC, FLAIR." in text
     assert text.count("absent") == 2
     assert result.weights.sha256 in text
     assert "Feret" in text

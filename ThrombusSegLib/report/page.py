@@ -11,7 +11,7 @@ from ..version import __version__
 from .pictures import MOST_CANDIDATES, candidate_pictures, highest_place
 from .style import CSS
 from .tables import details, measures_table, sequences_table, times_table
-from .words import answer, candidate_line, no_thrombus
+from .words import answer, candidate_line, no_thrombus, sequences_line
 
 
 def report_page(result: SegmentResult) -> str:
@@ -23,6 +23,7 @@ def report_page(result: SegmentResult) -> str:
             f'<div class="soft">ThrombusSeg {escape(__version__)} · {escape(_readable(result.created))}</div></header>',
             f'<p class="notice"><strong>{escape(result.notice)}</strong></p>',
             f'<p class="answer">{escape(answer(result))}</p>',
+            f'<p class="soft">{escape(sequences_line(result))}</p>',
             *([] if result.candidates.found else [f"<p>{escape(text)}</p>" for text in no_thrombus(result)]),
             *_warnings(result),
             *_candidates(result),

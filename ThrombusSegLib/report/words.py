@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..inference.result import SegmentResult
 from ..lesions import Candidate
+from ..sequences import Sequence
 
 
 def answer(result: SegmentResult) -> str:
@@ -20,6 +21,14 @@ def answer(result: SegmentResult) -> str:
         f"{len(found)} candidates for a thrombus. The most suspicious: {where}; {size}, "
         f"probability {first.probability_max:.2f}."
     )
+
+
+def sequences_line(result: SegmentResult) -> str:
+    """Which sequences were used and which were absent."""
+    used = [each.value for each in Sequence if each in result.prepared.images]
+    absent = [each.value for each in Sequence if each not in result.prepared.images]
+    reference = f", reference {result.prepared.reference.value}" if len(used) > 1 else ""
+    return f"Used: {', '.join(used)}{reference}. " + (f"Absent: {', '.join(absent)}." if absent else "None absent.")
 
 
 def candidate_line(candidate: Candidate) -> str:
