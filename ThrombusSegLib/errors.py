@@ -38,5 +38,5 @@ class MachineError(ThrombusSegError):
     exit_status = 3
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - not an error: the caller's wish
     """The caller asked to stop; nothing was written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ThrombusSegLib.evaluation import score_case, summarise
 from ThrombusSegLib.evaluation.matching import CaseScore
 
@@ -59,7 +60,11 @@ def test_beads_are_one_lesion() -> None:
 
 @pytest.mark.parametrize(
     ("truth", "predicted", "expected"),
-    [(mask(), mask(), (0, 0, 0, None)), (mask(), mask(box(1, 1, 1)), (0, 0, 1, 0.0)), (mask(box(1, 1, 1)), mask(), (1, 0, 0, 0.0))],
+    [
+        (mask(), mask(), (0, 0, 0, None)),
+        (mask(), mask(box(1, 1, 1)), (0, 0, 1, 0.0)),
+        (mask(box(1, 1, 1)), mask(), (1, 0, 0, 0.0)),
+    ],
 )
 def test_edge_cases(truth: sitk.Image, predicted: sitk.Image, expected: tuple[int, int, int, float | None]) -> None:
     score = score_case("c", truth, predicted)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.network import NetworkSettings, UpAttLLSTM, build_network
 from ThrombusSegLib.network.blocks import fold_norms
@@ -145,7 +146,8 @@ def test_settings_survive_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"widths": ()}, {"widths": (0, 4)}, {"attention_heads": 5}, {"levels_per_sequence": 9}, {"recurrent_levels": 9}]
+    "values",
+    [{"widths": ()}, {"widths": (0, 4)}, {"attention_heads": 5}, {"levels_per_sequence": 9}, {"recurrent_levels": 9}],
 )
 def test_impossible_settings_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(InputError):

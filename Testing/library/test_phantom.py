@@ -8,10 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.phantom import SimulatedCase, find_centre, simulate_case, write_cohort
 from ThrombusSegLib.phantom.acquire import add_noise
-from ThrombusSegLib.phantom.signal import TissueMaps, diffusion, dipole_field, gradient_echo, inversion_recovery, spin_echo
+from ThrombusSegLib.phantom.signal import (
+    TissueMaps,
+    diffusion,
+    dipole_field,
+    gradient_echo,
+    inversion_recovery,
+    spin_echo,
+)
 from ThrombusSegLib.phantom.space import Space, Tubes, arc_length, smooth_path
 from ThrombusSegLib.phantom.vessels import downstream, draw_arteries
 from ThrombusSegLib.sequences import Sequence
@@ -138,7 +146,7 @@ def test_cohort_is_the_same_on_any_number_of_processes(tmp_path: Path) -> None:
 
 
 def test_unknown_centre_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'Z'.*Known: A"):
+    with pytest.raises(InputError, match=r"'Z'.*Known: A"):
         write_cohort(tmp_path, centre="Z", cases=1, seed=1)
     with pytest.raises(InputError, match="0 cases"):
         write_cohort(tmp_path, centre="A", cases=0, seed=1)

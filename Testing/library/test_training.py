@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
 from ThrombusSegLib.errors import Cancelled, InputError
 from ThrombusSegLib.network import NetworkSettings
 from ThrombusSegLib.training import TrainSettings, read_settings
@@ -44,7 +45,12 @@ def made_case(seed: int) -> TrainingCase:
 
 
 @hypothesis_settings(max_examples=200, deadline=None)
-@given(st.lists(st.booleans(), min_size=5, max_size=5).filter(any), st.floats(0, 0.999), st.integers(0, 2**31), st.floats(0, 1))
+@given(
+    st.lists(st.booleans(), min_size=5, max_size=5).filter(any),
+    st.floats(0, 0.999),
+    st.integers(0, 2**31),
+    st.floats(0, 1),
+)
 def test_dropout_keeps_at_least_one_sequence(available: list[bool], done: float, seed: int, probability: float) -> None:
     there = np.array(available)
     drawn = draw_dropout(DropoutSettings(probability=probability), there, done, np.random.default_rng(seed))
@@ -99,12 +105,21 @@ def test_loss_prefers_the_truth() -> None:
     targets = torch.zeros(2, 2, 3, 8, 8)
     targets[0, 0, 1, 2:4, 2:4] = 1
     loss = StrokeLoss(30.0, 0.3)
-    assert loss(20 * targets - 10, targets) < 0.1 < loss(torch.zeros_like(targets), targets) < loss(10 - 20 * targets, targets)
+    assert (
+        loss(20 * targets - 10, targets)
+        < 0.1
+        < loss(torch.zeros_like(targets), targets)
+        < loss(10 - 20 * targets, targets)
+    )
 
 
 def test_learning_rate_rises_and_falls() -> None:
     rates = [learning_rate_at(SMALL, step) for step in range(SMALL.steps)]
-    assert rates[0] == pytest.approx(SMALL.learning_rate / 2) and rates.index(max(rates)) in (1, 2) and rates[-1] < rates[2]
+    assert (
+        rates[0] == pytest.approx(SMALL.learning_rate / 2)
+        and rates.index(max(rates)) in (1, 2)
+        and rates[-1] < rates[2]
+    )
 
 
 def test_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
@@ -135,7 +150,9 @@ def test_a_run_is_not_overwritten_nor_continued_with_other_settings(tmp_path: Pa
 def test_the_log_says_what_each_step_cost(tmp_path: Path) -> None:
     train(SMALL, [made_case(1)], tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(6)) and all(line["seconds"] >= line["waited"] for line in lines)
+    assert [line["step"] for line in lines] == list(range(6)) and all(
+        line["seconds"] >= line["waited"] for line in lines
+    )
 
 
 def test_settings_are_read_and_checked(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "phantom",
         help="simulate a cohort of stroke patients",
-        description="Simulate a cohort: images, labels, the truth of each case, and a manifest. The same seed gives the "
-        "same files. Simulated strokes are no substitute for real ones.",
+        description="Simulate a cohort: images, labels, the truth of each case, and a manifest. The same seed gives "
+        "the same files. Simulated strokes are no substitute for real ones.",
     )
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the cases")
     parser.add_argument("--cases", type=int, default=20, metavar="N", help="how many (default: 20)")

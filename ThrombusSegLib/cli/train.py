@@ -19,7 +19,9 @@ def add_parser(commands: Any) -> None:
         "goes on with --resume.",
     )
     parser.add_argument("settings", type=folder, metavar="SETTINGS.toml", help="settings of the run")
-    parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for checkpoint, log and weights")
+    parser.add_argument(
+        "--out", type=folder, metavar="DIR", required=True, help="folder for checkpoint, log and weights"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
     parser.set_defaults(func=run)
 
@@ -32,10 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from ..training.run import run_training
     except ImportError as error:
-        raise MachineError(f"Training needs {error.name}.", "Install it: pip install 'ThrombusSegLib[train]'.") from error
+        raise MachineError(
+            f"Training needs {error.name}.", "Install it: pip install 'ThrombusSegLib[train]'."
+        ) from error
     bar = ProgressBar()
     try:
-        weights = run_training(settings, arguments.settings.parent, arguments.out, resume=arguments.resume, progress=bar)
+        weights = run_training(
+            settings, arguments.settings.parent, arguments.out, resume=arguments.resume, progress=bar
+        )
     finally:
         bar.close()
     print(f"Weights: {weights}")

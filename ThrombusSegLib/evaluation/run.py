@@ -66,7 +66,10 @@ def evaluate(
 def write_evaluation(out: Path, result: dict[str, Any], command: str) -> None:
     """metrics.json and metrics.md in `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in (("metrics.json", json.dumps({**result, "command": command}, indent=1)), ("metrics.md", table(result))):
+    for name, text in (
+        ("metrics.json", json.dumps({**result, "command": command}, indent=1)),
+        ("metrics.md", table(result)),
+    ):
         unfinished = out / (name + ".unfinished")
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(out / name)
@@ -74,7 +77,10 @@ def write_evaluation(out: Path, result: dict[str, Any], command: str) -> None:
 
 def table(result: dict[str, Any]) -> str:
     """The figures as a table in Markdown."""
-    lines = ["| cases of | n | detected | Dice, all cases | Dice, detected | false positives a scan |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| cases of | n | detected | Dice, all cases | Dice, detected | false positives a scan |",
+        "|---|---|---|---|---|---|",
+    ]
     groups = {"all": result["all_cases"], **result["centres"], **result["subsets"]}
     for name, figures in groups.items():
         cells = [

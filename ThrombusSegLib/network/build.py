@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import log
+
 from torch import nn
 
 from .decoder import UpStep
@@ -26,7 +29,7 @@ def build_network(settings: NetworkSettings | None = None) -> UpAttLLSTM:
         fusions=[FusionAttention(width, settings.sequences, settings.attention_heads) for width in alone],
         fused_encoder=FusedEncoder(widths[settings.levels_per_sequence - 1 :]),
         recurrences=_recurrences(settings),
-        up_steps=[UpStep(coarse, width, gate=settings.gates) for width, coarse in zip(widths, widths[1:], strict=False)],
+        up_steps=[UpStep(coarse, width, gate=settings.gates) for width, coarse in pairwise(widths)],
         head=_head(widths[0], settings.labels),
     )
 
@@ -47,6 +50,4 @@ def _head(channels: int, labels: int) -> nn.Conv2d:
 
 
 def _logit(probability: float) -> float:
-    from math import log
-
     return log(probability / (1.0 - probability))

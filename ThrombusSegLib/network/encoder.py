@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -36,9 +38,7 @@ class SequenceEncoder(nn.Module):
         super().__init__()
         self.stems = nn.ModuleList(ConvNorm(NEIGHBOURS, widths[0]) for _ in range(sequences))
         self.first = ConvNorm(widths[0], widths[0])
-        self.deeper = nn.ModuleList(
-            ConvPair(width, next_width, stride=2) for width, next_width in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.deeper = nn.ModuleList(ConvPair(width, next_width, stride=2) for width, next_width in pairwise(widths))
 
     def forward(self, slices: Tensor, sequence_ids: list[int]) -> list[Tensor]:
         """Encode.
@@ -62,9 +62,7 @@ class FusedEncoder(nn.Module):
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(
-            ConvPair(width, next_width, stride=2) for width, next_width in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.levels = nn.ModuleList(ConvPair(width, next_width, stride=2) for width, next_width in pairwise(widths))
 
     def forward(self, features: Tensor) -> list[Tensor]:
         outputs = []

@@ -55,7 +55,9 @@ class FusionAttention(nn.Module):
         """Softmax over the present sequences: (M, B * S, heads, H, W)."""
         zero = torch.zeros_like(stacks[0])
         count = torch.stack(available).sum(0)
-        mean = sum((torch.where(here, stack, zero) for here, stack in zip(available, stacks, strict=True)), zero) / count
+        mean = (
+            sum((torch.where(here, stack, zero) for here, stack in zip(available, stacks, strict=True)), zero) / count
+        )
         context = self.context(mean)
         scores = []
         for sequence, stack, here in zip(sequence_ids, stacks, available, strict=True):

@@ -146,7 +146,7 @@ class UpAttLLSTM(nn.Module):
     def _decode_together(self, encoded: list[list[Tensor]], batch: int) -> Tensor:
         """From the coarsest level up to the finest recurrent one, all slices together: (B, S, C, H, W)."""
         level = self.levels - 1
-        features = self.recurrences[level](torch.cat([part[level] for part in encoded], dim=1))
+        features: Tensor = self.recurrences[level](torch.cat([part[level] for part in encoded], dim=1))
         while level > min(self.recurrent_from, self.levels - 1):
             level -= 1
             skip = torch.cat([part[level] for part in encoded], dim=1)
@@ -160,7 +160,7 @@ class UpAttLLSTM(nn.Module):
         decoded = features.flatten(0, 1)
         for level in reversed(range(min(self.recurrent_from, self.levels - 1))):
             decoded = self.up_steps[level](decoded, encoded[level].flatten(0, 1))
-        logits = self.head(decoded)
+        logits: Tensor = self.head(decoded)
         return logits.view(batch, count, *logits.shape[1:]).transpose(1, 2)
 
 

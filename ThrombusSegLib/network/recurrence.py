@@ -46,7 +46,8 @@ class BidirectionalConvLSTM(nn.Module):
             seen_upward.append(state[:, : self.state_channels])
             seen_downward.append(state[:, self.state_channels :])
         carried = torch.cat([torch.stack(seen_upward, 1), torch.stack(seen_downward[::-1], 1)], dim=2)
-        return features + self.output(carried.flatten(0, 1)).view_as(features)
+        added: Tensor = self.output(carried.flatten(0, 1))
+        return features + added.view_as(features)
 
     def _advance(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """One step of both directions: gates (B, 8 * state, H, W), cell (B, 2 * state, H, W) -> state, cell."""

@@ -10,7 +10,7 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """Sizes of UpAttLLSTM. The defaults are those of the shipped weights; all of them are our choice, not the paper's."""
+    """Sizes of UpAttLLSTM. The defaults are those of the shipped weights; all are our choice, not the paper's."""
 
     sequences: int = 5
     """Number of sequences the network knows by name (the length of the vocabulary `Sequence`)."""

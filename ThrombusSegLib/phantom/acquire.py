@@ -64,7 +64,7 @@ def sample(space: Space, values: Floats, slab: Slab) -> Floats:
         shifted.SetOrigin((np.array(slab.image.GetOrigin()) + normal * offset).tolist())
         total += sitk.GetArrayViewFromImage(sitk.Resample(fine, shifted, slab.motion, sitk.sitkLinear, 0.0))
     assert between > 0
-    return total / np.float32(count)
+    return np.asarray(total / count, dtype=np.float32)
 
 
 def shade(values: Floats, random: np.random.Generator) -> Floats:

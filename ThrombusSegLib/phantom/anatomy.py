@@ -56,7 +56,7 @@ def _depth(space: Space, centre: NDArray[np.float64], radii: NDArray[np.float64]
     depth = (1.0 - upper) * float(radii.mean())
     _, back, up = space.axes()
     floor = -36.0 - 14.0 / (1.0 + np.exp(-(back - 18.0) / 6.0))  # the posterior fossa lies deeper than the front
-    return np.minimum(depth, (up - floor).astype(np.float32)).astype(np.float32)
+    return np.asarray(np.minimum(depth, up - floor), dtype=np.float32)
 
 
 def _shells(depth: Floats, space: Space, random: np.random.Generator) -> NDArray[np.uint8]:

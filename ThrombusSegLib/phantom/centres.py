@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import InputError
 from ..sequences import Sequence
@@ -58,7 +58,20 @@ CENTRE_A = Centre(
     },
 )
 
-CENTRES = {centre.name: centre for centre in (CENTRE_A,)}
+#: The bundled sample case: as centre A, with larger voxels so that the files are small. Never trained on.
+CENTRE_SAMPLE = replace(
+    CENTRE_A,
+    name="sample",
+    acquisitions={
+        Sequence.SWI: Acquisition((0.9, 0.95), (3.8, 4.0), (20.0, 24.0), (0.02, 0.03)),
+        Sequence.DWI: Acquisition((1.7, 1.8), (5.0, 5.5), (70.0, 80.0), (0.03, 0.05)),
+        Sequence.ADC: Acquisition((1.7, 1.8), (5.0, 5.5), (70.0, 80.0), (0.03, 0.05)),
+        Sequence.FLAIR: Acquisition((1.0, 1.05), (5.0, 5.5), (100.0, 120.0), (0.02, 0.04)),
+        Sequence.TOF: Acquisition((0.85, 0.9), (2.4, 2.6), (3.4, 5.0), (0.03, 0.04), coverage_mm=60.0, thickness=1.0),
+    },
+)
+
+CENTRES = {centre.name: centre for centre in (CENTRE_A, CENTRE_SAMPLE)}
 
 
 def find_centre(name: str) -> Centre:

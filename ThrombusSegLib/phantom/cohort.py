@@ -1,4 +1,4 @@
-"""A cohort on disk: images, labels, the truth of each case, and a manifest. Each case is written whole or not at all."""
+"""A cohort on disk: images, labels, truth, and a manifest. Each case is written whole or not at all."""
 
 from __future__ import annotations
 

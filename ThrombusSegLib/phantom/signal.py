@@ -1,7 +1,7 @@
 """Signal equations: maps of tissue parameters in, maps of signal out, on the fine grid.
 
-Standard forms as in Bernstein, King and Zhou, Handbook of MRI Pulse Sequences (2004): spin echo (14.3), spoiled gradient
-echo (14.1), inversion recovery (14.2), diffusion weighting (17.2).
+Standard forms as in Bernstein, King and Zhou, Handbook of MRI Pulse Sequences (2004): spin echo (14.3), spoiled
+gradient echo (14.1), inversion recovery (14.2), diffusion weighting (17.2).
 """
 
 from __future__ import annotations

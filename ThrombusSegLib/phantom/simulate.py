@@ -13,13 +13,22 @@ from . import tissue
 from .acquire import Slab, add_noise, movement, place_slab, rotation, sample, shade
 from .anatomy import Head, build_head
 from .centres import Acquisition, Centre
-from .signal import TissueMaps, diffusion, dipole_field, gradient_echo, inversion_recovery, spin_echo, spoiled_gradient_echo
+from .signal import (
+    TissueMaps,
+    diffusion,
+    dipole_field,
+    gradient_echo,
+    inversion_recovery,
+    spin_echo,
+    spoiled_gradient_echo,
+)
 from .space import Floats, Space
 from .stroke import Stroke, draw_stroke
 
 #: A voxel belongs to the label where at least this share of it does.
 LABEL_SHARE = 0.4
-#: Restricted diffusion in the core of an infarct: ADC falls to about 60 % within hours (Copen et al., Radiology 221:27, 2001).
+#: Restricted diffusion in the core of an infarct: ADC falls to about 60 % within hours (Copen et al., Radiology
+#: 221:27, 2001).
 INFARCT_ADC_SHARE = 0.6
 
 
@@ -86,7 +95,9 @@ def tissue_maps(head: Head, stroke: Stroke, field_tesla: float) -> TissueMaps:
     )
 
 
-def _slabs(centre: Centre, random: np.random.Generator) -> tuple[dict[Sequence, Slab], dict[Sequence, dict[str, float]]]:
+def _slabs(
+    centre: Centre, random: np.random.Generator
+) -> tuple[dict[Sequence, Slab], dict[Sequence, dict[str, float]]]:
     """Geometry and settings of each sequence, drawn; ADC takes DWI's."""
     tilt = rotation(random, centre.tilt_degrees)
     slabs: dict[Sequence, Slab] = {}
@@ -143,7 +154,11 @@ def _measure(
         signal_map = inversion_recovery(maps, 9000.0, 2500.0 if centre.field_tesla > 2 else 2300.0, echo)
         # Blood that moves gives no spin echo; blood that stands does, and shines in the vessels beyond a clot.
         moving = np.clip(head.arterial - stroke.no_flow, 0.0, 1.0) + 0.7 * head.venous
-        return {sequence: finish(sample(space, signal_map * (1.0 - 0.9 * np.clip(moving, 0, 1)), slab), _white(signal_map, head))}
+        return {
+            sequence: finish(
+                sample(space, signal_map * (1.0 - 0.9 * np.clip(moving, 0, 1)), slab), _white(signal_map, head)
+            )
+        }
     background = spoiled_gradient_echo(maps, 22.0, echo, 18.0)
     reference = _white(background, head)
     inflow = np.clip(head.arterial - stroke.no_flow, 0.0, 1.0) * np.float32(2.6 * reference)

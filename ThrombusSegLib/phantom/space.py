@@ -59,7 +59,7 @@ class Space:
     def ellipsoid(self, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Floats:
         """Normalised radius of every voxel: 1 on the surface of the ellipsoid; centre and radii in mm."""
         parts = [((axis - c) / r) ** 2 for axis, c, r in zip(self.axes(), centre, radii, strict=True)]
-        return np.sqrt(parts[0] + parts[1] + parts[2])
+        return np.asarray(np.sqrt(parts[0] + parts[1] + parts[2]), dtype=np.float32)
 
 
 class Tubes:

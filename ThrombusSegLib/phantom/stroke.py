@@ -79,7 +79,16 @@ def draw_stroke(space: Space, head: Head, random: np.random.Generator) -> Stroke
     millilitres = float(infarct.sum() * np.prod(space.spacing) / 1000.0)
     hours = float(random.uniform(0.5, 8.0))
     truth = StrokeTruth(
-        artery.segment, artery.side, start, length, 2 * radius, fragments, substance.susceptibility_ppm, sign, hours, millilitres
+        artery.segment,
+        artery.side,
+        start,
+        length,
+        2 * radius,
+        fragments,
+        substance.susceptibility_ppm,
+        sign,
+        hours,
+        millilitres,
     )
     return Stroke(clot, infarct, _no_flow(space, artery, start, beyond), substance, truth)
 
@@ -106,7 +115,9 @@ def _clot(space: Space, artery: Artery, span: tuple[float, float], fragments: in
 def _clot_tissue(sign: bool, random: np.random.Generator) -> tissue.Tissue:
     """Red clots (deoxygenated red cells) bloom; white ones (fibrin, platelets) hardly differ from tissue."""
     if not sign:
-        return tissue.Tissue("white clot", 0.75, (1000.0, 1100.0), 75.0, (60.0, 48.0), 0.9, float(random.uniform(0.0, 0.1)))
+        return tissue.Tissue(
+            "white clot", 0.75, (1000.0, 1100.0), 75.0, (60.0, 48.0), 0.9, float(random.uniform(0.0, 0.1))
+        )
     susceptibility = float(random.uniform(0.6, 2.2))
     decay = float(random.uniform(8.0, 20.0))
     return tissue.Tissue("red clot", 0.7, (900.0, 1000.0), 55.0, (1.5 * decay, decay), 0.8, susceptibility)
@@ -141,7 +152,9 @@ def _infarct(
         away = np.sign(seed[0]) * random.uniform(0.0, 10.0)
         size = reach * random.uniform(0.6, 1.2)
         centre = (float(seed[0] + away), float(seed[1] + random.normal(0, 6)), float(seed[2] + random.uniform(0, 14)))
-        region = np.maximum(region, np.clip(4.0 * (1.0 + border - space.ellipsoid(centre, (size, size, size))), 0.0, 1.0))
+        region = np.maximum(
+            region, np.clip(4.0 * (1.0 + border - space.ellipsoid(centre, (size, size, size))), 0.0, 1.0)
+        )
     tissue_alive = np.isin(head.labels, [tissue.label_of(t) for t in (tissue.GREY, tissue.WHITE, tissue.PALLIDUM)])
     x, _, _ = space.axes()
     if artery.side != "midline":  # an infarct keeps to the side of its artery

@@ -50,14 +50,13 @@ MIDLINE = ("basilar",)
 def draw_arteries(random: np.random.Generator) -> list[Artery]:
     """A varied arterial tree: every segment on both sides, the basilar once."""
     scale = random.uniform(0.93, 1.07, size=3)
-    arteries = []
+    arteries: list[Artery] = []
     for side, sign in (("left", 1.0), ("right", -1.0)):
         ends: dict[str, Points] = {}
         for segment, (upstream, radius, nodes) in COURSES.items():
-            if segment in MIDLINE:
-                if side == "right":
-                    ends[segment] = next(a.points[-1] for a in arteries if a.segment == segment)
-                    continue
+            if segment in MIDLINE and side == "right":
+                ends[segment] = next(a.points[-1] for a in arteries if a.segment == segment)
+                continue
             course = np.array(nodes, dtype=np.float64) * scale * (sign, 1.0, 1.0)
             course[1:] += random.normal(0.0, 1.2, size=course[1:].shape)
             if upstream is not None:

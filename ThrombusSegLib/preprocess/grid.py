@@ -64,7 +64,8 @@ def reorient(image: sitk.Image) -> sitk.Image:
     permuted = sitk.PermuteAxes(image, [i, j, k])
     turned = np.array(permuted.GetDirection()).reshape(3, 3)
     flips = [bool(turned[np.argmax(np.abs(turned[:, axis])), axis] < 0) for axis in range(3)]
-    return sitk.Flip(permuted, flips)
+    flipped: sitk.Image = sitk.Flip(permuted, flips)
+    return flipped
 
 
 def working_grid(oriented: sitk.Image, head: sitk.Image, spacing_mm: float) -> Grid:

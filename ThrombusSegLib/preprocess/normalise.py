@@ -17,7 +17,8 @@ def head_mask(image: sitk.Image) -> sitk.Image:
     smooth = sitk.Median(image, [1, 1, 0])
     level = HEAD_SHARE * float(np.percentile(sitk.GetArrayViewFromImage(image), 99.0))
     parts = sitk.RelabelComponent(sitk.ConnectedComponent(smooth > level), sortByObjectSize=True)
-    return sitk.Cast(parts == 1, sitk.sitkUInt8)
+    head: sitk.Image = sitk.Cast(parts == 1, sitk.sitkUInt8)
+    return head
 
 
 def scale_of(image: sitk.Image) -> tuple[float, float]:
@@ -35,4 +36,4 @@ def scale_of(image: sitk.Image) -> tuple[float, float]:
 def normalise(values: NDArray[np.float32], scale: tuple[float, float]) -> NDArray[np.float32]:
     """(values - median) / spread, cut to `LIMIT`."""
     middle, spread = scale
-    return np.clip((values - np.float32(middle)) / np.float32(spread), -LIMIT, LIMIT).astype(np.float32)
+    return np.asarray(np.clip((values - middle) / spread, -LIMIT, LIMIT), dtype=np.float32)

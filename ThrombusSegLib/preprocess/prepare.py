@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,9 +17,13 @@ from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from .grid import Grid, reorient, working_grid
 from .normalise import head_mask, normalise, scale_of
+from .register import Pose, find_pose
 
 #: The susceptibility sequence shows the thrombus; after it the one that shows the infarct; then what is there.
 REFERENCE_ORDER = (Sequence.SWI, Sequence.DWI, Sequence.FLAIR, Sequence.TOF, Sequence.ADC)
+
+#: A sequence is smoothed before resampling along axes on which its voxels are smaller than the grid's by this factor.
+FINER = 1.4
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,6 @@ class PreprocessSettings:
     """In-plane spacing of the working grid, mm."""
     registration: Literal["auto", "always", "never"] = "auto"
     """Rigid registration to the reference."""
-    seed: int = 0
-    """Of the registration's sampling."""
 
 
 @dataclass(frozen=True)
@@ -64,31 +67,74 @@ def prepare(case: Case, settings: PreprocessSettings | None = None, progress: Pr
     reference = next(sequence for sequence in REFERENCE_ORDER if sequence in case.images)
     oriented = reorient(case.images[reference])
     grid = working_grid(oriented, head_mask(oriented), settings.working_spacing_mm)
-    images, registrations = {}, {}
-    seconds = {"register": 0.0, "resample": 0.0, "normalise": 0.0}
-    for done, sequence in enumerate(s for s in Sequence if s in case.images):
-        report(progress, done / len(case.images), "normalising")
+    clock = {"register": 0.0, "resample": 0.0, "normalise": 0.0}
+    poses: dict[Sequence, Pose | None] = {}
+    images: dict[Sequence, NDArray[np.float32]] = {}
+    for done, sequence in enumerate(present := [s for s in Sequence if s in case.images]):
         image = case.images[sequence]
-        same = Grid.of(image).same_as(Grid.of(case.images[reference]))
-        how: Literal["reference", "same grid", "header"] = "same grid" if same else "header"
-        registrations[sequence] = Registration("reference" if sequence is reference else how)
-        start = time.perf_counter()
-        values = resample_onto(image, grid, sitk.Transform())
-        seconds["resample"] += time.perf_counter() - start
-        start = time.perf_counter()
-        images[sequence] = normalise(values, scale_of(image))
-        seconds["normalise"] += time.perf_counter() - start
+        report(progress, done / len(present), "registering")
+        with _timed(clock, "register"):
+            poses[sequence] = _pose(sequence, case.images, reference, poses, settings)
+        report(progress, (done + 0.5) / len(present), "normalising")
+        with _timed(clock, "resample"):
+            pose = poses[sequence]
+            values = resample_onto(image, grid, sitk.Transform() if pose is None else pose.transform)
+        with _timed(clock, "normalise"):
+            images[sequence] = normalise(values, scale_of(image))
     report(progress, 1.0, "normalising")
-    return Prepared(images, reference, Grid.of(case.images[reference]), grid, registrations, (), seconds)
+    same = {sequence: _same_grid(case.images, sequence, reference) for sequence in poses}
+    registrations = {
+        sequence: Registration("reference") if sequence is reference else _describe(pose, same[sequence])
+        for sequence, pose in poses.items()
+    }
+    warnings = tuple(pose.warning for pose in poses.values() if pose is not None and pose.warning)
+    return Prepared(images, reference, Grid.of(case.images[reference]), grid, registrations, warnings, clock)
+
+
+def _pose(
+    sequence: Sequence,
+    images: Mapping[Sequence, sitk.Image],
+    reference: Sequence,
+    known: Mapping[Sequence, Pose | None],
+    settings: PreprocessSettings,
+) -> Pose | None:
+    """The pose of a sequence against the reference; None where both lie on one grid."""
+    if sequence is reference:
+        return None
+    # ADC is computed from the diffusion series: what moves the one moves the other.
+    if sequence is Sequence.ADC and Sequence.DWI in known and _same_grid(images, sequence, Sequence.DWI):
+        pose = known[Sequence.DWI]
+        return None if pose is None else replace(pose, warning=None)
+    return find_pose(images[reference], images[sequence], settings.registration, sequence.value)
+
+
+def _same_grid(images: Mapping[Sequence, sitk.Image], one: Sequence, other: Sequence) -> bool:
+    return Grid.of(images[one]).same_as(Grid.of(images[other]))
+
+
+def _describe(pose: Pose | None, same_grid: bool) -> Registration:
+    if pose is None:
+        return Registration("same grid")
+    before, after = (None if np.isnan(value) else value for value in (pose.similarity_before, pose.similarity_after))
+    how = "same grid" if pose.how == "header" and same_grid else pose.how
+    return Registration(how, before, after, pose.rotation_degrees, pose.translation_mm)
+
+
+@contextmanager
+def _timed(clock: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    clock[stage] += time.perf_counter() - start
 
 
 def resample_onto(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> NDArray[np.float32]:
     """Linear interpolation onto a grid; (S, H, W). Smoothed first where the grid is much coarser in plane."""
-    ratios = [grid.spacing[0] / step for step in image.GetSpacing()]
-    if min(ratios[:2]) > 1.4:
-        sigmas = [0.5 * step * np.sqrt(max(ratio**2 - 1.0, 0.0)) for step, ratio in zip(image.GetSpacing(), ratios, strict=True)]
-        image = sitk.SmoothingRecursiveGaussian(image, [max(float(sigma), 1e-3) for sigma in sigmas])
     background = float(np.min(sitk.GetArrayViewFromImage(image)))
+    for axis, step in enumerate(image.GetSpacing()):
+        if grid.spacing[0] > FINER * step and image.GetSize()[axis] >= 4:
+            # What the coarser grid cannot show is taken out before it folds into what it can.
+            sigma = 0.5 * float(np.sqrt(grid.spacing[0] ** 2 - step**2))
+            image = sitk.RecursiveGaussian(image, sigma=sigma, direction=axis)
     return sitk.GetArrayFromImage(sitk.Resample(image, grid.empty(), transform, sitk.sitkLinear, background))
 
 
@@ -97,12 +143,31 @@ def prepare_labels(labels: sitk.Image, prepared: Prepared) -> NDArray[np.uint8]:
     grid = prepared.working_grid
     result = np.zeros(grid.size[::-1], dtype=np.uint8)
     for value in (2, 1):  # the thrombus wins
-        share = sitk.Cast(labels == value, sitk.sitkFloat32)
-        moved = sitk.GetArrayFromImage(sitk.Resample(share, grid.empty(), sitk.Transform(), sitk.sitkLinear, 0.0))
-        result[moved >= 0.5] = value
-        if value == 1 and not (result == 1).any() and moved.max() > 0:
-            result[moved == moved.max()] = 1
+        result[_share(labels == value, grid) >= 0.5] = value
+    lesions = sitk.ConnectedComponent(labels == 1, True)
+    for number in range(1, int(sitk.GetArrayViewFromImage(lesions).max()) + 1):
+        share = _share(lesions == number, grid)
+        if share.max() == 0:  # smaller than a voxel of the grid, and between its centres
+            share = _nearest(lesions == number, grid)
+        if not (result[share > 0] == 1).any():
+            result[share == share.max()] = 1
     return result
+
+
+def _nearest(mask: sitk.Image, grid: Grid) -> NDArray[np.float32]:
+    """1 at the voxel of a grid nearest to the middle of a mask; (S, H, W)."""
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(sitk.Cast(mask, sitk.sitkUInt8))
+    index = grid.empty().TransformPhysicalPointToIndex(shape.GetCentroid(1))
+    share = np.zeros(grid.size[::-1], dtype=np.float32)
+    share[tuple(np.clip(index, 0, np.array(grid.size) - 1)[::-1])] = 1.0
+    return share
+
+
+def _share(mask: sitk.Image, grid: Grid) -> NDArray[np.float32]:
+    """How much of each voxel of a grid a mask covers, by linear interpolation; (S, H, W), 0..1."""
+    share = sitk.Cast(mask, sitk.sitkFloat32)
+    return sitk.GetArrayFromImage(sitk.Resample(share, grid.empty(), sitk.Transform(), sitk.sitkLinear, 0.0))
 
 
 def to_reference(

@@ -128,7 +128,7 @@ def _aim(
     room = np.maximum(shape - size, 0)
     if len(case.thrombus) and random.random() < with_thrombus:
         voxel = case.thrombus[int(random.integers(len(case.thrombus)))]
-        return np.clip(voxel - random.integers(size // 8, size - size // 8), 0, room)
+        return np.asarray(np.clip(voxel - random.integers(size // 8, size - size // 8), 0, room), dtype=np.int64)
     return random.integers(0, room + 1)
 
 

@@ -59,7 +59,8 @@ def train(
         if run.step % settings.checkpoint_every == 0 or run.step == settings.steps:
             run.save()
         report(progress, run.step / settings.steps, f"training, loss {run.smoothed:.3f}")
-    network: UpAttLLSTM = run.average.module
+    network = run.average.module
+    assert isinstance(network, UpAttLLSTM)
     return network.eval()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from monai.losses import DiceLoss, TverskyLoss
+from monai.losses.dice import DiceLoss
+from monai.losses.tversky import TverskyLoss
 from torch import Tensor, nn
 
 
@@ -24,6 +25,7 @@ class StrokeLoss(nn.Module):
         self.overlap = TverskyLoss(sigmoid=True, batch=True, alpha=0.4, beta=0.6)
         self.infarct_overlap = DiceLoss(sigmoid=True, batch=True)
         self.infarct_share = infarct_share
+        self.weight: Tensor
         self.register_buffer("weight", torch.tensor(thrombus_weight))
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -31,7 +33,8 @@ class StrokeLoss(nn.Module):
         logits = logits.float()
         entropy = nn.functional.binary_cross_entropy_with_logits
         thrombus, infarct = logits[:, :1], logits[:, 1:]
-        loss: Tensor = entropy(thrombus, targets[:, :1], pos_weight=self.weight) + self.overlap(thrombus, targets[:, :1])
-        return loss + self.infarct_share * (
-            entropy(infarct, targets[:, 1:]) + self.infarct_overlap(infarct, targets[:, 1:])
+        loss: Tensor = entropy(thrombus, targets[:, :1], pos_weight=self.weight) + self.overlap(
+            thrombus, targets[:, :1]
         )
+        rest: Tensor = entropy(infarct, targets[:, 1:]) + self.infarct_overlap(infarct, targets[:, 1:])
+        return loss + self.infarct_share * rest

@@ -88,7 +88,9 @@ class TrainSettings:
         if self.steps < 1 or self.batch < 1 or self.checkpoint_every < 1:
             raise InputError("steps, batch and checkpoint_every count things.", "Choose values of at least 1.")
         if self.warmup_steps >= self.steps:
-            raise InputError(f"warmup_steps ({self.warmup_steps}) reaches the end of the run.", "Choose fewer than steps.")
+            raise InputError(
+                f"warmup_steps ({self.warmup_steps}) reaches the end of the run.", "Choose fewer than steps."
+            )
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise InputError(f"precision '{self.precision}' is unknown.", 'Choose "auto", "float32" or "bfloat16".')
 
