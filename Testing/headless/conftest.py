@@ -268,13 +268,13 @@ def realLogic(
     temporary.mkdir()
     logic = module.ThrombusSegLogic(temporaryFolder=str(temporary))
     logic._worker, logic._workerPythonInUse = warmWorker, ""
-    place = module.placeResult
+    read = module.ResultFiles
 
-    def copyThenPlace(scene: object, folder: Path, *rest: object) -> object:
+    def copyThenRead(folder: Path, *rest: object) -> object:
         shutil.copytree(folder, tmp_path / "result", dirs_exist_ok=True)
-        return place(scene, folder, *rest)
+        return read(folder, *rest)
 
-    monkeypatch.setattr(module, "placeResult", copyThenPlace)
+    monkeypatch.setattr(module, "ResultFiles", copyThenRead)
     yield logic
     assert list(temporary.iterdir()) == [], "a run left its folder behind"
     logic._worker = None  # stays for the next test

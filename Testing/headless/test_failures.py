@@ -134,6 +134,22 @@ def test_cancel_of_the_real_worker(headless, tools, realLogic, tinyWeights) -> N
     assert realLogic._worker is worker and worker.isAlive(), "a worker that answers a cancel stays warm"
 
 
+def test_cancel_while_the_result_is_loaded(headless, tools, realLogic, tinyWeights) -> None:
+    from ThrombusSegParts.errors import SegmentationCancelled
+
+    node = headless.volume(tools.head(1), tools.grid())
+    before = headless.ids()
+    ended: list = []
+    options = {"registration": "never"}
+    realLogic.startProcess(
+        {"SWI": node}, "cpu", str(tinyWeights), options, onDone=ended.append, onError=ended.append,
+        onProgress=lambda _value, stage: realLogic.cancel() if stage == "loading" else None,
+    )  # fmt: skip
+    tools.wait(realLogic)
+    assert isinstance(ended[0], SegmentationCancelled)
+    assert headless.ids() == before
+
+
 def test_deleted_input_ends_the_run(headless, tools, fakeLogic) -> None:
     node = headless.volume(tools.head(1), tools.grid())
     logic = fakeLogic("deaf")

@@ -19,7 +19,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from .errors import SegmentationCancelled, SegmentationError
 from .parameterNode import ThrombusSegParameterNode
-from .resultToScene import SegmentationResult, placeResult
+from .resultToScene import ResultFiles, SegmentationResult, placeResult
 from .run import OnDone, OnError, OnProgress, Run, prepareRun
 from .workerProcess import WorkerProcess
 from .workerPython import chosenPython, workerStart
@@ -185,6 +185,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             if self._worker is worker:  # a callback may have closed it
                 self._onEvent(event)
         self._watchInputs()
+        self._loadNext()
         self._watchDeadline()
         if self._run is None and not self._warming:
             self._stopTimer()
@@ -211,22 +212,36 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             self._run.onProgress(float(event["value"]), str(event["stage"]))
 
     def _onDone(self, event: Mapping[str, Any]) -> None:
-        self._watchInputs()
+        try:
+            self._run.files = ResultFiles(self._run.out, event["result"], self._run.volumes)
+        except (KeyError, TypeError) as error:
+            self._failToLoad(error)
+
+    def _loadNext(self) -> None:
+        """One file of the result; after the last, put everything into the scene."""
         run = self._run
+        if run is None or run.files is None:
+            return
         if run.deadline is not None:
             self._fail(SegmentationCancelled())
             return
         try:
-            result = placeResult(self.scene, run.out, event["result"], run.volumes, run.name)
+            if run.files.readNext():
+                self._onProgress({"value": 1.0, "stage": "loading"})
+                return
+            result = placeResult(self.scene, run.files, run.name)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            logging.exception("The result could not be loaded")
-            self._fail(SegmentationError(f"The result could not be loaded: {error}"))
+            self._failToLoad(error)
             return
         self._run = None
         run.clean()
-        logging.info("Segmentation done: %s candidates", len(event["result"]["candidates"]))
+        logging.info("Segmentation done: %s candidates", len(result.summary["candidates"]))
         if run.onDone is not None:
             run.onDone(result)
+
+    def _failToLoad(self, error: Exception) -> None:
+        logging.error("The result could not be loaded", exc_info=error)
+        self._fail(SegmentationError(f"The result could not be loaded: {error}"))
 
     def _onWorkerError(self, event: Mapping[str, Any], mine: bool) -> None:
         texts = [str(event.get(key) or "") for key in ("sentence", "advice", "kind")]
@@ -249,7 +264,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         )
         if self._warming:
             self._endWarming(error)
-        if self._run is not None:
+        if self._run is not None and self._run.files is None:  # else its part is done
             self._fail(error if self._run.deadline is None else SegmentationCancelled())
 
     def _onWrongProtocol(self) -> None:

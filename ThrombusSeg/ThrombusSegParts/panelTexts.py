@@ -16,6 +16,7 @@ def stageText(stage: str) -> str:
         "network": _("Looking for the thrombus"),
         "candidates": _("Measuring candidates"),
         "writing": _("Writing the result"),
+        "loading": _("Loading the result"),
     }
     return texts.get(stage, stage)
 

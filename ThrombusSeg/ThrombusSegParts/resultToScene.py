@@ -45,34 +45,54 @@ class SegmentationResult:
         return bool(self.summary["thrombus_found"])
 
 
-def placeResult(
-    scene: slicer.vtkMRMLScene,
-    folder: Path,
-    summary: Mapping[str, Any],
-    volumes: Mapping[str, WrittenVolume],
-    name: str,
-) -> SegmentationResult:
-    """Read the files of `folder` and add their nodes to the scene.
+class ResultFiles:
+    """The images of a result, read one at a time so that the application stays responsive between them.
 
     Args:
+        folder: where the worker wrote.
         summary: the content of result.json.
         volumes: what the worker was given, by sequence.
+    """
+
+    def __init__(self, folder: Path, summary: Mapping[str, Any], volumes: Mapping[str, WrittenVolume]) -> None:
+        self.summary = summary
+        self.reference = volumes[summary["reference"]]
+        self.images: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}
+        """In no scene yet: "segmentation", "probability", then by sequence."""
+        used = [sequence for sequence in SEQUENCES if sequence in summary["sequences"]["used"]]
+        self._todo = {"segmentation": folder / "segmentation.nii.gz"}
+        self._todo["probability"] = folder / "probability_thrombus.nii.gz"
+        self._todo.update({sequence: folder / f"attention_{sequence}.nii.gz" for sequence in used})
+
+    def readNext(self) -> bool:
+        """Read one more file. Returns False when there was none left.
+
+        Raises:
+            OSError, ValueError: a file is missing or does not fit.
+        """
+        key = next((key for key in self._todo if key not in self.images), None)
+        if key is None:
+            return False
+        self.images[key] = _readOnGrid(self._todo[key], self.reference)
+        return True
+
+
+def placeResult(scene: slicer.vtkMRMLScene, files: ResultFiles, name: str) -> SegmentationResult:
+    """Add the nodes of a result to the scene.
+
+    Args:
+        files: all of them read.
         name: of the run; begins the name of every node.
 
     Raises:
-        OSError, ValueError: a file is missing or does not fit; the scene is as it was.
+        KeyError, ValueError: something does not fit; the scene is as it was.
     """
-    reference = volumes[summary["reference"]]
-    labels = _readOnGrid(folder / "segmentation.nii.gz", reference)
-    maps = {"probability": _readOnGrid(folder / "probability_thrombus.nii.gz", reference)}
-    for sequence in SEQUENCES:
-        if sequence in summary["sequences"]["used"]:
-            maps[sequence] = _readOnGrid(folder / f"attention_{sequence}.nii.gz", reference)
-    segmentation = _segmentation(labels, reference)
-    table = candidateTable(summary["candidates"])
-    placed = _Placed(scene, name, reference.node)
+    maps = {key: volume for key, volume in files.images.items() if key != "segmentation"}
+    segmentation = _segmentation(files.images["segmentation"], files.reference)
+    table = candidateTable(files.summary["candidates"])
+    placed = _Placed(scene, name, files.reference.node)
     try:
-        return placed.all(segmentation, maps, table, summary)
+        return placed.all(segmentation, maps, table, files.summary)
     except BaseException:
         placed.undo()
         raise
@@ -116,9 +136,7 @@ def _slicesReversed(image: vtk.vtkImageData) -> vtk.vtkImageData:
     return flip.GetOutput()
 
 
-def _segmentation(
-    labels: slicer.vtkMRMLScalarVolumeNode, reference: WrittenVolume
-) -> slicer.vtkMRMLSegmentationNode:
+def _segmentation(labels: slicer.vtkMRMLScalarVolumeNode, reference: WrittenVolume) -> slicer.vtkMRMLSegmentationNode:
     """Two segments that share one labelmap, as the Segment Editor likes it; an empty one is there all the same."""
     labelmap = slicer.vtkOrientedImageData()
     labelmap.ShallowCopy(labels.GetImageData())

@@ -13,7 +13,7 @@ import slicer
 
 from .errors import SegmentationError
 from .nodesToFiles import WrittenVolume, checkInputs, writeVolume
-from .resultToScene import SegmentationResult
+from .resultToScene import ResultFiles, SegmentationResult
 
 OnProgress = Callable[[float, str], None]
 """Share done, 0 to 1, and the name of the stage."""
@@ -34,6 +34,8 @@ class Run:
     onError: OnError | None = None
     deadline: float | None = None
     """Set by a cancel: when time.monotonic() passes it, the worker is ended by force."""
+    files: ResultFiles | None = None
+    """Set when the worker has done its part."""
     stoppedBecause: str = ""
     """Why a run ends early; empty when the user asked for it."""
 
