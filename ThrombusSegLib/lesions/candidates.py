@@ -10,6 +10,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from ..errors import InputError
+from ..preprocess.grid import slice_axis
 from ..sequences import Sequence
 from .geometry import length_of, width_of
 from .midline import Midline
@@ -114,14 +115,6 @@ def find_candidates(
     return Candidates(tuple(found), labels, left_out)
 
 
-def slice_axis_of(image: sitk.Image) -> int:
-    """0, 1 or 2: the axis with the largest spacing; where all are within 10 %, the one nearest to superior-inferior."""
-    spacing = np.array(image.GetSpacing())
-    if spacing.max() <= 1.1 * spacing.min():
-        return int(np.abs(np.array(image.GetDirection()).reshape(3, 3)[2]).argmax())
-    return int(spacing.argmax())
-
-
 def _bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
     if not mask.any():
         return None
@@ -165,7 +158,7 @@ def _measure(
     attention: Mapping[Sequence, npt.NDArray[np.float32]],
 ) -> Candidate:
     spacing = np.array(probability.GetSpacing())
-    slice_axis = slice_axis_of(probability)
+    k = slice_axis(probability)
     length, direction = length_of(voxels, spacing)
     at = (voxels[:, 2], voxels[:, 1], voxels[:, 0])
     values = sitk.GetArrayViewFromImage(probability)[at]
@@ -177,10 +170,10 @@ def _measure(
         probability_mean=float(values.mean(dtype=np.float64)),
         volume_mm3=len(voxels) * float(np.prod(spacing)),
         length_feret_mm=length,
-        width_mm=width_of(voxels, spacing, direction, slice_axis),
+        width_mm=width_of(voxels, spacing, direction, k),
         side=midline.side_of(centroid) if midline else "unknown",
         centroid_ras=centroid,
-        first_slice=int(voxels[:, slice_axis].min()) + 1,
-        last_slice=int(voxels[:, slice_axis].max()) + 1,
+        first_slice=int(voxels[:, k].min()) + 1,
+        last_slice=int(voxels[:, k].max()) + 1,
         attention={sequence: float(values[at].mean(dtype=np.float64)) for sequence, values in attention.items()},
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from ..inference.result import SegmentResult
-from ..lesions.candidates import slice_axis_of
+from ..preprocess.grid import slice_axis
 
 #: Sides of the zoomed square: at least this, and at least the candidate with this margin around it.
 _SQUARE_MM, _MARGIN_MM = 56.0, 12.0
@@ -68,7 +68,7 @@ def slice_number(result: SegmentResult, working_slice: int) -> int:
     middle = [size // 2 for size in grid.GetSize()]
     point = grid.TransformIndexToPhysicalPoint((middle[0], middle[1], working_slice))
     index = result.probability.TransformPhysicalPointToContinuousIndex(point)
-    return round(float(index[slice_axis_of(result.probability)])) + 1
+    return round(float(index[slice_axis(result.probability)])) + 1
 
 
 def _span(middle: float, wanted: float, size: int) -> slice:
