@@ -103,7 +103,7 @@ def test_crops_hold_the_thrombus_as_often_as_asked() -> None:
 
 def test_loss_prefers_the_truth() -> None:
     targets = torch.zeros(2, 2, 3, 8, 8)
-    targets[0, 0, 1, 2:4, 2:4] = 1
+    targets[0, 0, 1, 2:4, 2:4] = targets[0, 1, 0, 4:7, 4:7] = 1
     loss = StrokeLoss(30.0, 0.3)
     assert (
         loss(20 * targets - 10, targets)

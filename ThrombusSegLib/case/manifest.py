@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
 from ..sequences import Sequence
 
-COLUMNS = ("case", "centre", "split", *(s.value for s in Sequence), "labels")
+COLUMNS = ("case", "centre", "split", *(sequence.value for sequence in Sequence), "labels")
 
 
 @dataclass(frozen=True)
@@ -25,22 +26,53 @@ class ManifestRow:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Rows of a manifest."""
-    rows = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
-            paths = {s: path.parent / row[s.value] for s in Sequence if row.get(s.value)}
-            labels = path.parent / row["labels"] if row.get("labels") else None
-            rows.append(ManifestRow(row["case"], row["centre"], row["split"], paths, labels))
+    """Rows of a manifest; images are not opened.
+
+    Raises:
+        InputError: no file, no table, a column is missing, a case without a name or a sequence, or named twice.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no manifest {path.name}.", "Check its path.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
+            if missing:
+                raise InputError(
+                    f"{path.name} lacks the columns {', '.join(missing)}.", f"It needs {','.join(COLUMNS)}."
+                )
+            rows = [_row(path, number, values) for number, values in enumerate(table, 2)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} is no table of comma-separated values.", "Save it as CSV, UTF-8.") from error
+    names = [row.case for row in rows]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path.name} names the case {twice[0]} twice.", "Give every case a name of its own.")
     return rows
 
 
+def _row(manifest: Path, number: int, values: Mapping[str, str | None]) -> ManifestRow:
+    texts = {column: (values.get(column) or "").strip() for column in COLUMNS}
+    paths = {each: manifest.parent / texts[each.value] for each in Sequence if texts[each.value]}
+    if not texts["case"] or not paths:
+        raise InputError(
+            f"Line {number} of {manifest.name} has no {'sequence' if texts['case'] else 'case name'}.", "Fill it in."
+        )
+    labels = manifest.parent / texts["labels"] if texts["labels"] else None
+    return ManifestRow(texts["case"], texts["centre"], texts["split"], paths, labels)
+
+
 def write_manifest(path: Path, rows: list[ManifestRow]) -> None:
-    """Write a manifest; paths become relative to it."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Write a manifest, whole or not at all; paths become relative to it."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
-            relative = [Path(os.path.relpath(row.paths[s], path.parent)).as_posix() if s in row.paths else "" for s in Sequence]
-            labels = Path(os.path.relpath(row.labels, path.parent)).as_posix() if row.labels else ""
-            writer.writerow([row.case, row.centre, row.split, *relative, labels])
+            images = [_relative(row.paths.get(sequence), path) for sequence in Sequence]
+            writer.writerow([row.case, row.centre, row.split, *images, _relative(row.labels, path)])
+    unfinished.replace(path)
+
+
+def _relative(target: Path | None, manifest: Path) -> str:
+    return "" if target is None else Path(os.path.relpath(target, manifest.parent)).as_posix()

@@ -52,7 +52,6 @@ def place_slab(
 def sample(space: Space, values: Floats, slab: Slab) -> Floats:
     """Average the fine grid over each slice's thickness at each pixel: (S, H, W)."""
     fine = space.image(values)
-    between = slab.image.GetSpacing()[2]
     # Sub-slices about 1 mm apart stand for the slice profile; each is interpolated linearly in plane.
     count = max(1, round(slab.thickness_mm / 1.0))
     normal = np.array(slab.image.GetDirection()).reshape(3, 3)[:, 2]
@@ -62,8 +61,8 @@ def sample(space: Space, values: Floats, slab: Slab) -> Floats:
         shifted = sitk.Image(slab.image.GetSize(), sitk.sitkUInt8)
         shifted.CopyInformation(slab.image)
         shifted.SetOrigin((np.array(slab.image.GetOrigin()) + normal * offset).tolist())
-        total += sitk.GetArrayViewFromImage(sitk.Resample(fine, shifted, slab.motion, sitk.sitkLinear, 0.0))
-    assert between > 0
+        slices = sitk.Resample(fine, shifted, slab.motion, sitk.sitkLinear, 0.0)
+        total += sitk.GetArrayViewFromImage(slices)  # a view does not keep its image alive: it needs a name
     return np.asarray(total / count, dtype=np.float32)
 
 

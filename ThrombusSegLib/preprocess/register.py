@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 import SimpleITK as sitk
 
+from ..case import FRAME_TAG
+
 #: Spacing at which poses are compared, mm.
 COARSE_MM, FINE_MM = 4.0, 3.0
 #: The gate's probes: a displacement of more than about half of these is noticed.
@@ -21,8 +23,6 @@ SHIFT_MM, TURN_DEGREES = 3.0, 3.0
 #: A probe must be better by this share to count: interpolation alone changes mutual information by a little.
 MARGIN = 0.01
 HISTOGRAM_BINS = 32
-#: DICOM's Frame of Reference UID, where the reader kept it.
-FRAME_TAG = "0020|0052"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .recognise import Guess, recognise_dicom, recognise_name
 from .vocabulary import Sequence
 
-__all__ = ["Sequence"]
+__all__ = ["Guess", "Sequence", "recognise_dicom", "recognise_name"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Sequence(str, Enum):
+class Sequence(StrEnum):
     """An MRI sequence. The value is the name in file names, manifests and results."""
 
     SWI = "SWI"

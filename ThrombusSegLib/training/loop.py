@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from ..errors import InputError
 from ..network import UpAttLLSTM, build_network
@@ -21,6 +22,7 @@ from .settings import TrainSettings
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
+SETTLING_STEPS = 60
 
 
 def train(
@@ -61,6 +63,7 @@ def train(
         report(progress, run.step / settings.steps, f"training, loss {run.smoothed:.3f}")
     network = run.average.module
     assert isinstance(network, UpAttLLSTM)
+    settle_norms(network, cases, settings)
     return network.eval()
 
 
@@ -70,8 +73,7 @@ class _Run:
     def __init__(self, settings: TrainSettings, out: Path) -> None:
         self.settings, self.out = settings, out
         self.network = build_network(settings.network)
-        decay = get_ema_multi_avg_fn(settings.average_decay)
-        self.average = AveragedModel(self.network, multi_avg_fn=decay, use_buffers=True)
+        self.average = AveragedModel(self.network, multi_avg_fn=_average(settings.average_decay), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -133,7 +135,10 @@ class _Run:
 
 def describe(settings: TrainSettings) -> str:
     """The settings as one line of JSON, for the checkpoint and the weights' metadata; the manifest by name only."""
-    return json.dumps({**asdict(settings), "manifest": settings.manifest.name}, sort_keys=True)
+    values = {**asdict(settings), "manifest": settings.manifest.name}
+    for chosen_afterwards in ("threshold", "minimum_volume_mm3"):
+        del values[chosen_afterwards]
+    return json.dumps(values, sort_keys=True)
 
 
 def learning_rate_at(settings: TrainSettings, step: int) -> float:
@@ -142,6 +147,37 @@ def learning_rate_at(settings: TrainSettings, step: int) -> float:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     done = (step - settings.warmup_steps) / (settings.steps - settings.warmup_steps)
     return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+def settle_norms(network: UpAttLLSTM, cases: list[TrainingCase], settings: TrainSettings) -> None:
+    """Measure the statistics of the normalisations anew, over `SETTLING_STEPS` steps with the final weights.
+
+    The running ones trail behind the weights; on an average of weights they belong to none of them.
+    """
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+    network.train()
+    with torch.no_grad():
+        for step in range(settings.steps - min(SETTLING_STEPS, settings.steps), settings.steps):
+            batch = draw_batch(cases, settings, step)
+            images, present = torch.from_numpy(batch.images), torch.from_numpy(batch.present)
+            network(images, list(range(images.shape[1])), present)
+
+
+def _average(decay: float) -> Callable[..., None]:
+    """Exponential running average that forgets the untrained start: the decay rises to `decay` with the steps."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
+        now = min(decay, (1.0 + float(steps)) / (10.0 + float(steps)))
+        for old, new in zip(averaged, current, strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, 1.0 - now)
+            else:
+                old.copy_(new)
+
+    return update
 
 
 def _use_bfloat16(settings: TrainSettings) -> bool:

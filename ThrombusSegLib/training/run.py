@@ -17,10 +17,6 @@ from .crops import load_cases
 from .loop import describe, train
 from .settings import TrainSettings
 
-#: Until a validation says better (`thrombusseg evaluate --threshold`).
-THRESHOLD = 0.5
-MINIMUM_VOLUME_MM3 = 8.0
-
 
 def run_training(
     settings: TrainSettings,
@@ -56,8 +52,8 @@ def run_training(
         settings=settings.network,
         card=f"Trained on {len(rows)} cases ({kind}). Research only; not validated.",
         trained_on=kind,
-        threshold=THRESHOLD,
-        minimum_volume_mm3=MINIMUM_VOLUME_MM3,
+        threshold=settings.threshold,
+        minimum_volume_mm3=settings.minimum_volume_mm3,
         training={
             "settings": json.loads(describe(settings)),
             "cases": len(rows),

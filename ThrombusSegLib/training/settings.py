@@ -77,6 +77,10 @@ class TrainSettings:
     """"float32", "bfloat16", or "auto": bfloat16 where the processor has instructions for it."""
     checkpoint_every: int = 100
     """Optimizer steps between checkpoints."""
+    threshold: float = 0.5
+    """Probability from which a voxel counts as thrombus; goes into the weights file. Choose it on validation cases."""
+    minimum_volume_mm3: float = 8.0
+    """Smaller components are dropped; goes into the weights file."""
     crop: CropSettings = field(default_factory=CropSettings)
     """Which parts of the cases are shown."""
     dropout: DropoutSettings = field(default_factory=DropoutSettings)

@@ -1,0 +1,87 @@
+"""Recognising a sequence from its name and from DICOM attributes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ThrombusSegLib.sequences import Sequence, recognise_dicom, recognise_name
+
+NAMES = {
+    "SWI.nii.gz": ("SWI", "SWI"),
+    "Ax SWAN": ("SWI", "SWI"),
+    "SWI_Images": ("SWI", "SWI"),
+    "mIP_Images(SW)": ("SWI", "minIP SWI"),
+    "sub-01_T2starw.nii.gz": ("SWI", "T2*"),
+    "t2_fl2d_tra_hemo": ("SWI", "T2*"),
+    "Ax T2* GRE": ("SWI", "T2*"),
+    "Mag.nii": ("SWI", "T2*"),
+    "ep2d_diff_3scan_trace_b1000": ("DWI", "DWI"),
+    "sub-strokecase0001_ses-0001_dwi.nii.gz": ("DWI", "DWI"),
+    "isoDWI": ("DWI", "DWI"),
+    "oblique_adc.mha": ("ADC", "ADC"),
+    "Apparent Diffusion Coefficient (mm2/s)": ("ADC", "ADC"),
+    "dADC_map": ("ADC", "ADC"),
+    "openms-cs-07_FLAIR.nii.gz": ("FLAIR", "FLAIR"),
+    "t2_tirm_tra_dark-fluid": ("FLAIR", "FLAIR"),
+    "TOF_3D_multi-slab": ("TOF", "TOF"),
+    "Ax 3D MRA": ("TOF", "TOF"),
+    "eADC": (None, "exponential ADC"),
+    "Pha_Images": (None, "phase"),
+    "DWI_b0": (None, "b0 image"),
+    "T1_MPRAGE": (None, "T1"),
+    "openms-cs-07_T2.nii.gz": (None, "T2"),
+    "localizer": (None, "localizer"),
+    "lesion_mask.nii.gz": (None, "mask or map"),
+    "probability_thrombus.nii.gz": (None, "mask or map"),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES.items())
+@pytest.mark.parametrize("change", [str, str.upper, str.lower])
+def test_names(name: str, expected: tuple[str | None, str], change: type[str]) -> None:
+    guess = recognise_name(change(name))
+    assert guess is not None and guess.reason and 0 < guess.confidence <= 1
+    assert (guess.sequence and guess.sequence.value, guess.kind) == expected
+
+
+@pytest.mark.parametrize("name", ["", "broadcast", "patient 12", "image0001.dcm", "swimming"])
+def test_unknown_names_are_not_guessed(name: str) -> None:
+    assert recognise_name(name) is None
+
+
+@given(st.text())
+def test_any_text_is_taken(text: str) -> None:
+    recognise_name(text)
+    recognise_dicom({"SeriesDescription": text, "EchoTime": text, "DiffusionBValue": text, "ImageType": text})
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected", "word"),
+    [
+        ({"DiffusionBValue": "1000"}, "DWI", "1000"),
+        ({"DiffusionBValue": "0", "SeriesDescription": "DWI"}, None, "only 0"),
+        ({"ImageType": "DERIVED\\PRIMARY\\DIFFUSION\\ADC"}, "ADC", "image type"),
+        ({"ImageType": "ORIGINAL\\PRIMARY\\P\\ND", "SeriesDescription": "SWI"}, None, "phase"),
+        ({"ImageType": "DERIVED\\PRIMARY\\MNIP", "SeriesDescription": "SWI"}, "SWI", "minimum"),
+        ({"ScanningSequence": "GR", "EchoTime": "20", "SeriesDescription": "Ax SWI"}, "SWI", "20 ms"),
+        ({"ScanningSequence": "GR", "EchoTime": "25.0"}, "SWI", "gradient echo"),
+        ({"ScanningSequence": "GR", "EchoTime": "3.6", "AngioFlag": "Y"}, "TOF", "angiographic"),
+        ({"ScanningSequence": "SE\\IR", "EchoTime": "120", "InversionTime": "2500"}, "FLAIR", "2500"),
+        ({"SeriesDescription": "AX FLAIR"}, "FLAIR", "name"),
+    ],
+)
+def test_dicom_attributes(tags: dict[str, str], expected: str | None, word: str) -> None:
+    guess = recognise_dicom(tags)
+    assert guess is not None and word in guess.reason
+    assert (guess.sequence and guess.sequence.value) == expected
+
+
+def test_what_was_measured_outweighs_the_name_and_says_so() -> None:
+    guess = recognise_dicom({"SeriesDescription": "FLAIR", "DiffusionBValue": "1000"})
+    assert guess is not None and guess.sequence is Sequence.DWI
+    assert "although" in guess.reason and guess.confidence < 0.8
+
+
+def test_no_attributes_no_guess() -> None:
+    assert recognise_dicom({}) is None

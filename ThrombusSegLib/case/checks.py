@@ -1,0 +1,86 @@
+"""What can be wrong with an image, each in a sentence that names the file and says what to do."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+
+#: More voxels than any head scan has; a header that claims more is wrong or hostile.
+MAXIMUM_VOXELS = 2**28
+_CHUNK = 2**22
+
+
+def check_gzip(path: Path) -> None:
+    """Read a compressed file to its end: SimpleITK fills up what is missing with zeros and says nothing."""
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty.", "Export it again.")
+    if path.suffix.lower() != ".gz":
+        return
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(_CHUNK):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path.name} is cut off or damaged.", "Copy or export it again.") from error
+
+
+def check_header(reader: sitk.ImageFileReader, name: str) -> None:
+    """Size, number of axes and components, before the voxels are read."""
+    size = reader.GetSize()
+    if int(np.prod([int(count) for count in size], dtype=np.float64)) > MAXIMUM_VOXELS:
+        raise InputError(
+            f"{name} claims {' x '.join(map(str, size))} voxels, more than any head scan.", "Export it again."
+        )
+    volumes = int(np.prod(size[3:])) if len(size) > 3 else 1
+    if volumes > 1:
+        raise InputError(
+            f"{name} holds {volumes} volumes.",
+            "Give one of them: of a diffusion series usually that of b = 1000 s/mm2.",
+        )
+    if reader.GetNumberOfComponents() > 1:
+        raise InputError(f"{name} holds {reader.GetNumberOfComponents()} values per voxel.", "Give a grey-scale image.")
+
+
+def check_voxels(image: sitk.Image, name: str) -> None:
+    """Finite, and not all the same."""
+    values = sitk.GetArrayViewFromImage(image)
+    bad = int(values.size - np.isfinite(values).sum())
+    if bad:
+        raise InputError(f"{name} holds {bad} voxels that are not numbers (NaN or infinite).", "Export it again.")
+    if values.min() == values.max():
+        what = "zero" if values.max() == 0 else f"{float(values.max()):g}"
+        raise InputError(f"All voxels of {name} are {what}.", "Check that the right file was exported.")
+
+
+def check_overlap(images: dict[str, sitk.Image]) -> None:
+    """Every two images must share some physical space (bounding boxes, LPS mm)."""
+    boxes = {name: _box(image) for name, image in images.items()}
+    names = list(boxes)
+    for position, first in enumerate(names):
+        for second in names[position + 1 :]:
+            low = np.maximum(boxes[first][0], boxes[second][0])
+            high = np.minimum(boxes[first][1], boxes[second][1])
+            if (low >= high).any():
+                raise InputError(
+                    f"{first} and {second} do not overlap in space.",
+                    "Check that both are of the same patient and study.",
+                )
+
+
+def _box(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Corners of the smallest box along the axes that holds the image, outer edges of voxels included."""
+    size = image.GetSize()
+    corners = [
+        image.TransformContinuousIndexToPhysicalPoint(
+            [(-0.5 if not high else count - 0.5) for high, count in zip(bits, size, strict=True)]
+        )
+        for bits in np.ndindex(2, 2, 2)
+    ]
+    points = np.array(corners)
+    return points.min(axis=0), points.max(axis=0)
