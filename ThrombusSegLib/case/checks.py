@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from pathlib import Path
-
 import numpy as np
 import SimpleITK as sitk
 
@@ -13,21 +9,6 @@ from ..errors import InputError
 
 #: More voxels than any head scan has; a header that claims more is wrong or hostile.
 MAXIMUM_VOXELS = 2**28
-_CHUNK = 2**22
-
-
-def check_gzip(path: Path) -> None:
-    """Read a compressed file to its end: SimpleITK fills up what is missing with zeros and says nothing."""
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty.", "Export it again.")
-    if path.suffix.lower() != ".gz":
-        return
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(_CHUNK):
-                pass
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path.name} is cut off or damaged.", "Copy or export it again.") from error
 
 
 def check_header(reader: sitk.ImageFileReader, name: str) -> None:

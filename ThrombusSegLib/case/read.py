@@ -9,8 +9,9 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..errors import InputError
-from .checks import check_gzip, check_header, check_voxels
+from .checks import check_header, check_voxels
 from .dicom import read_dicom_folder
+from .nifti import check_nifti
 
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -43,12 +44,16 @@ def _read_file(path: Path) -> sitk.Image:
         raise InputError(
             f"{path.name} is no image that can be read.", f"Use one of {', '.join(ENDINGS)}, or a DICOM folder."
         )
-    check_gzip(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
     try:
+        if is_nifti and path.stat().st_size == 0:
+            check_nifti(path)
         reader.ReadImageInformation()
         check_header(reader, path.name)
+        if is_nifti:
+            check_nifti(path)
         image = sitk.Cast(reader.Execute(), sitk.sitkFloat32)
     except RuntimeError as error:
         raise _reading_error(path.name, str(error)) from error

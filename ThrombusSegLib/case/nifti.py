@@ -1,0 +1,101 @@
+"""What SimpleITK does not say about a NIfTI file: that it is cut off, or that it holds NaN (it reads them as zeros)."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import InputError
+
+#: NIfTI's codes for floating point voxels.
+FLOATS = {16: "f4", 64: "f8"}
+_CHUNK = 2**22
+_DAMAGED = "Copy or export it again."
+
+
+@dataclass(frozen=True)
+class _Header:
+    order: str
+    """Byte order, "<" or ">"."""
+    voxels: int
+    kind: int
+    bytes_per_voxel: int
+    offset: int
+    """Where the voxels begin, bytes."""
+
+
+def check_nifti(path: Path) -> None:
+    """Read the file to its end.
+
+    Raises:
+        InputError: empty, damaged, shorter than its header says, or with voxels that are NaN or infinite.
+    """
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty.", "Export it again.")
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+            header = _read_header(stream)
+            if header is None:
+                raise InputError(f"{path.name} cannot be read; it is no NIfTI file.", "Export it again.")
+            read, bad = _read_voxels(stream, header)
+            while stream.read(_CHUNK):  # to the end, where gzip keeps its checksum
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path.name} is cut off or damaged.", _DAMAGED) from error
+    if read < header.voxels * header.bytes_per_voxel:
+        raise InputError(f"{path.name} is cut off or damaged.", _DAMAGED)
+    if bad:
+        raise InputError(f"{path.name} holds {bad} voxels that are not numbers (NaN or infinite).", "Export it again.")
+
+
+def _read_header(stream: BinaryIO | gzip.GzipFile) -> _Header | None:
+    """NIfTI-1 (348 bytes) or NIfTI-2 (540 bytes), either byte order; None when it is neither."""
+    start = stream.read(348)
+    if len(start) < 348:
+        return None
+    for order in "<>":
+        (size,) = struct.unpack_from(f"{order}i", start)
+        if size == 348:
+            dimensions = struct.unpack_from(f"{order}8h", start, 40)
+            kind, bits = struct.unpack_from(f"{order}2h", start, 70)
+            offset = int(struct.unpack_from(f"{order}f", start, 108)[0])
+            return _skipped(stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 348)), 348)
+        if size == 540:
+            kind, bits = struct.unpack_from(f"{order}2h", start, 12)
+            dimensions = struct.unpack_from(f"{order}8q", start, 16)
+            (offset,) = struct.unpack_from(f"{order}q", start, 168)
+            return _skipped(stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 540)), 348)
+    return None
+
+
+def _skipped(stream: BinaryIO | gzip.GzipFile, header: _Header, position: int) -> _Header:
+    stream.read(min(header.offset - position, _CHUNK))
+    return header
+
+
+def _product(dimensions: tuple[int, ...]) -> int:
+    product = 1
+    for size in dimensions[1 : 1 + max(0, min(7, dimensions[0]))]:
+        product *= max(1, size)
+    return product
+
+
+def _read_voxels(stream: BinaryIO | gzip.GzipFile, header: _Header) -> tuple[int, int]:
+    """Bytes of voxels that are there, and how many voxels are not finite."""
+    remaining, bad, step = header.voxels * header.bytes_per_voxel, 0, max(1, header.bytes_per_voxel)
+    read = 0
+    while remaining > 0:
+        chunk = stream.read(min(_CHUNK - _CHUNK % step, remaining))
+        if not chunk:
+            break
+        read, remaining = read + len(chunk), remaining - len(chunk)
+        if header.kind in FLOATS:
+            whole = len(chunk) - len(chunk) % step
+            bad += int((~np.isfinite(np.frombuffer(chunk[:whole], header.order + FLOATS[header.kind]))).sum())
+    return read, bad
