@@ -158,6 +158,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         keys = ["", *mapsOf(segmentation)]
         self.ui.mapComboBox.enabled = self.ui.opacitySlider.enabled = len(keys) > 1
         self.ui.candidatesTable.setMRMLTableNode(candidatesOf(segmentation))
+        self.ui.candidatesTable.resizeColumnsToContents()
         self._updating = True
         if [self.ui.mapComboBox.itemData(index) for index in range(self.ui.mapComboBox.count)] != keys:
             self.ui.mapComboBox.clear()

@@ -242,7 +242,27 @@ def test_library_is_found_from_a_source_checkout_and_worker_gets_its_place(monke
     folder = folderOfLibrary()
     assert (folder / "ThrombusSegLib" / "worker").is_dir()
     monkeypatch.setenv("PYTHONPATH", "/somewhere else")
+    monkeypatch.setenv("ITK_AUTOLOAD_PATH", "/plug-ins of another ITK")
     command, environment, cwd = workerStart(sys.executable)
     assert command[1:] == ["-m", "ThrombusSegLib", "worker"] and cwd == folder
     assert environment["PYTHONPATH"].split(os.pathsep) == [str(folder), "/somewhere else"]
-    assert environment["PYTHONUTF8"] == "1"
+    assert environment["PYTHONUTF8"] == "1" and "ITK_AUTOLOAD_PATH" not in environment
+
+
+def test_another_python_meets_nothing_of_slicers(monkeypatch) -> None:
+    import types
+
+    from ThrombusSegParts.workerPython import workerStart
+
+    start = {
+        "PYTHONHOME": "/slicer/lib/Python", "PYTHONPATH": "/slicer/lib/Python/site-packages", "HOME": "/home/me",
+        "LD_LIBRARY_PATH": os.pathsep.join(["/slicer/lib", "/usr/local/cuda"]), "ITK_AUTOLOAD_PATH": "/slicer/lib/itk",
+    }  # fmt: skip
+    monkeypatch.setattr(slicer, "app", types.SimpleNamespace(slicerHome="/slicer"), raising=False)
+    monkeypatch.setattr(slicer.util, "startupEnvironment", lambda: start, raising=False)
+    command, environment, folder = workerStart(sys.executable)
+    assert command[0] == sys.executable
+    assert environment == {
+        "HOME": "/home/me", "LD_LIBRARY_PATH": "/usr/local/cuda", "PYTHONPATH": str(folder), "PYTHONUTF8": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }  # fmt: skip

@@ -42,6 +42,9 @@ class FakeWidget:
     def setMRMLScene(self, scene) -> None:
         self.scene = scene
 
+    def resizeColumnsToContents(self) -> None:
+        pass
+
     def setMRMLTableNode(self, table) -> None:
         self.table = table
 

@@ -1,4 +1,4 @@
-"""The candidates of a result as a table node, with the unit of each column in its title and in its properties."""
+"""The candidates of a result as a table node, with the unit of each column in its title."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import vtk
 
 from .sequences import SEQUENCES
 
-#: (key in result.json, title, unit, one line of explanation)
+#: (key in result.json, title with the unit, one line of explanation); what is read first stands first.
 COLUMNS = (
-    ("candidate", "Candidate", "", "1 is the most suspicious"),
-    ("probability_max", "Probability max", "", "Highest probability of a thrombus in the candidate"),
-    ("probability_mean", "Probability mean", "", "Mean probability of a thrombus in the candidate"),
-    ("volume_mm3", "Volume (mm3)", "mm3", "Volume"),
-    ("length_feret_mm", "Length (mm)", "mm", "Greatest distance between two points of the candidate"),
-    ("width_mm", "Width (mm)", "mm", "Width across the length"),
-    ("side", "Side", "", "Side of the patient"),
-    ("centroid_right_mm", "Right (mm)", "mm", "Center, toward the patient's right"),
-    ("centroid_anterior_mm", "Anterior (mm)", "mm", "Center, toward the patient's front"),
-    ("centroid_superior_mm", "Superior (mm)", "mm", "Center, toward the patient's head"),
-    ("first_slice", "First slice", "", "First slice of the reference volume, counted from 0"),
-    ("last_slice", "Last slice", "", "Last slice of the reference volume, counted from 0"),
-    *((f"attention_{name}", f"Attention {name}", "", f"Mean attention paid to {name}") for name in SEQUENCES),
+    ("candidate", "Rank", "1 is the most suspicious"),
+    ("probability_max", "Probability", "Highest probability of a thrombus in the candidate"),
+    ("volume_mm3", "Volume (mm3)", "Volume"),
+    ("side", "Side", "Side of the patient"),
+    ("length_feret_mm", "Length (mm)", "Greatest distance between two points of the candidate"),
+    ("width_mm", "Width (mm)", "Width across the length"),
+    ("probability_mean", "Mean probability", "Mean probability of a thrombus in the candidate"),
+    *((f"attention_{name}", f"Attention {name}", f"Mean attention paid to {name}") for name in SEQUENCES),
+    ("centroid_right_mm", "Right (mm)", "Center, toward the patient's right"),
+    ("centroid_anterior_mm", "Anterior (mm)", "Center, toward the patient's front"),
+    ("centroid_superior_mm", "Superior (mm)", "Center, toward the patient's head"),
+    ("first_slice", "First slice", "First slice of the reference volume, counted from 0"),
+    ("last_slice", "Last slice", "Last slice of the reference volume, counted from 0"),
 )
 
 
@@ -33,15 +33,13 @@ def candidateTable(candidates: Sequence[Mapping[str, Any]]) -> slicer.vtkMRMLTab
     node = slicer.vtkMRMLTableNode()
     table = vtk.vtkTable()
     shown = [column for column in COLUMNS if not _isAbsent(column[0], candidates)]
-    for key, title, _unit, _explanation in shown:
+    for key, title, _explanation in shown:
         table.AddColumn(_column(title, [row.get(key) for row in candidates]))
     node.SetAndObserveTable(table)
     useTitles = getattr(node, "SetUseColumnTitleAsColumnHeader", None) or node.SetUseColumnNameAsColumnHeader
     useTitles(True)  # the second one is its name before Slicer 5.12
     node.SetLocked(True)
-    for _key, title, unit, explanation in shown:
-        if unit:
-            node.SetColumnUnitLabel(title, unit)
+    for _key, title, explanation in shown:
         node.SetColumnDescription(title, explanation)
     return node
 
@@ -50,7 +48,7 @@ def candidatePosition(table: slicer.vtkMRMLTableNode | None, row: int) -> tuple[
     """The center of the candidate in a row of such a table, RAS in mm; None if there is no such row."""
     if table is None or not 0 <= row < table.GetNumberOfRows():
         return None
-    titles = [title for key, title, *_rest in COLUMNS if key.startswith("centroid_")]
+    titles = [title for key, title, _explanation in COLUMNS if key.startswith("centroid_")]
     columns = [table.GetTable().GetColumnByName(title) for title in titles]
     if any(column is None for column in columns):
         return None

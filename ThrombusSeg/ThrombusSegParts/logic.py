@@ -111,7 +111,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             device: auto, cpu, cuda or mps.
             weights: a registered name or the path of a file.
             options: threshold, minimum_volume_mm3, registration, as the worker knows them.
-            name: of the run: begins the name of each node and is that of their folder.
+            name: of the folder in the subject hierarchy; by default it tells the time.
             onError: gets a `SegmentationCancelled` when the run was stopped.
 
         Raises:

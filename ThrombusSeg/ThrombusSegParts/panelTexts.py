@@ -55,9 +55,11 @@ def detailsText(result: SegmentationResult) -> str:
     summary = result.summary
     lines = list(summary.get("warnings", ()))
     lines.append(_("Weights: {name}, SHA-256 {sha256}").format(**summary["weights"]))
-    lines.append(_("Computed on {device} in {seconds:.1f} s").format(
-        device=summary["device"], seconds=float(summary["seconds"]["total"])
-    ))
+    lines.append(
+        _("Computed on {device} in {seconds:.1f} s").format(
+            device=summary["device"], seconds=float(summary["seconds"]["total"])
+        )
+    )
     if summary.get("notice"):
         lines.append(summary["notice"])
     return "\n".join(lines)

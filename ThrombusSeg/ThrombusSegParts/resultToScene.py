@@ -82,7 +82,7 @@ def placeResult(scene: slicer.vtkMRMLScene, files: ResultFiles, name: str) -> Se
 
     Args:
         files: all of them read.
-        name: of the run; begins the name of every node.
+        name: of the folder.
 
     Raises:
         KeyError, ValueError: something does not fit; the scene is as it was.
@@ -176,17 +176,17 @@ class _Placed:
         summary: Mapping[str, Any],
     ) -> SegmentationResult:
         """Place everything."""
-        self._add(segmentation, "segmentation", "segmentation")
+        self._add(segmentation, "Thrombus segmentation", "segmentation")
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._reference)
         segmentation.CreateDefaultDisplayNodes()
         for key, value in _facts(summary).items():
             segmentation.SetAttribute(ATTRIBUTE + key, value)
         for key, volume in maps.items():
-            title = "thrombus probability" if key == "probability" else f"attention {key}"
+            title = "Thrombus probability" if key == "probability" else f"Attention {key}"
             self._add(volume, title, key)
             self._display(volume)
             segmentation.SetNodeReferenceID(ATTRIBUTE + key, volume.GetID())
-        self._add(table, "candidates", "candidates")
+        self._add(table, "Thrombus candidates", "candidates")
         segmentation.SetNodeReferenceID(ATTRIBUTE + "candidates", table.GetID())
         attention = {key: volume for key, volume in maps.items() if key != "probability"}
         return SegmentationResult(
@@ -212,7 +212,7 @@ class _Placed:
         return self._hierarchy.CreateFolderItem(parent, self._name)
 
     def _add(self, node: slicer.vtkMRMLNode, title: str, role: str) -> None:
-        node.SetName(f"{self._name} {title}")
+        node.SetName(self._scene.GenerateUniqueName(title))
         node.SetAttribute(ATTRIBUTE + "Role", role)
         self._scene.AddNode(node)
         self._nodes.append(node)

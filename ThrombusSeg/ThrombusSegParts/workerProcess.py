@@ -126,8 +126,11 @@ class WorkerProcess:
 
 
 def workerEnvironment(base: Mapping[str, str], libraryFolder: Path) -> dict[str, str]:
-    """The environment `base`, with the library in front of PYTHONPATH and UTF-8 on every pipe."""
-    environment = dict(base)
+    """The environment `base`, with the library in front of PYTHONPATH and UTF-8 on every pipe.
+
+    Slicer tells ITK by ITK_AUTOLOAD_PATH to load its plug-ins; in a SimpleITK of another build they end the process.
+    """
+    environment = {key: value for key, value in base.items() if key != "ITK_AUTOLOAD_PATH"}
     paths = [str(libraryFolder), *filter(None, [environment.get("PYTHONPATH")])]
     environment.update(PYTHONPATH=os.pathsep.join(paths), PYTHONUTF8="1", PYTHONIOENCODING="utf-8")
     return environment

@@ -16,6 +16,8 @@ from .workerProcess import workerEnvironment
 
 SETTING = "ThrombusSeg/WorkerPython"
 
+_SLICERS_OWN = {"PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE"}
+
 #: What ThrombusSegLib asks for.
 MINIMUM_PYTHON = (3, 11)
 
@@ -72,8 +74,16 @@ def _command(python: str) -> list[str]:
 
 
 def _environmentOutsideSlicer() -> Mapping[str, str]:
-    """Another Python must not meet Slicer's PYTHONHOME and library paths."""
-    startupEnvironment = getattr(slicer.util, "startupEnvironment", None)
-    if getattr(slicer, "app", None) is None or startupEnvironment is None:
+    """Another Python must meet neither the packages nor the libraries of Slicer's.
+
+    Slicer knows the environment it was started from; what a start without its launcher leaves behind is taken out, too.
+    """
+    if getattr(slicer, "app", None) is None:
         return os.environ
-    return startupEnvironment()
+    environment = {key: value for key, value in slicer.util.startupEnvironment().items() if key not in _SLICERS_OWN}
+    home = str(slicer.app.slicerHome)
+    for key in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
+        if key in environment:
+            paths = environment[key].split(os.pathsep)
+            environment[key] = os.pathsep.join(path for path in paths if not path.startswith(home))
+    return environment
