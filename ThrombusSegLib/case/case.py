@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..sequences import Guess, Sequence, recognise_name
 from .checks import check_overlap
 from .dicom import find_series
+from .quiet import quiet
 from .read import is_image_file, read_image
 
 
@@ -73,7 +74,9 @@ def find_case(folder: Path) -> dict[Sequence, tuple[Path, Guess]]:
     if not folder.is_dir():
         raise InputError(f"{folder.name} is no folder.", "Give the folder of one patient's study.")
     fitting: dict[Sequence, list[tuple[Path, Guess]]] = {}
-    for path, guess in [*_guessed_files(folder), *_guessed_folders(folder)]:
+    with quiet():
+        guessed = [*_guessed_files(folder), *_guessed_folders(folder)]
+    for path, guess in guessed:
         if guess is not None and guess.sequence is not None:
             fitting.setdefault(guess.sequence, []).append((path, guess))
     return {sequence: _surest(fitting[sequence]) for sequence in Sequence if sequence in fitting}

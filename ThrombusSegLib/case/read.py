@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -12,6 +10,7 @@ from ..errors import InputError
 from .checks import check_header, check_voxels
 from .dicom import read_dicom_folder
 from .nifti import check_nifti
+from .quiet import quiet
 
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -33,7 +32,7 @@ def read_image(path: Path) -> sitk.Image:
     """
     if not path.exists():
         raise InputError(f"{path.name} does not exist.", "Check the path.")
-    with _quiet():
+    with quiet():
         image = read_dicom_folder(path) if path.is_dir() else _read_file(path)
     check_voxels(image, path.name)
     return image
@@ -72,18 +71,7 @@ def _reading_error(name: str, message: str) -> InputError:
 def _three_axes(image: sitk.Image) -> sitk.Image:
     """Drop a fourth axis of length one; give a picture of two axes a third."""
     if image.GetDimension() == 2:
-        return sitk.JoinSeries(image)
+        image = sitk.JoinSeries(image)
     while image.GetDimension() > 3:
         image = sitk.Extract(image, [*image.GetSize()[:-1], 0], [0] * image.GetDimension())
     return image
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """SimpleITK writes warnings of file readers to the console; ours say what matters."""
-    before = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(before)

@@ -32,7 +32,7 @@ def measure_costs(grid: tuple[int, int, int] = GRID, repeats: int = 3, progress:
     folded = build_network().eval()
     folded.load_state_dict(network.state_dict())
     fold_norms(folded)
-    folded = folded.to(memory_format=torch.channels_last)
+    folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rows = []
     for count in range(1, 6):
         rows.append(_row(network, folded, torch.randn(1, count, *grid), repeats))

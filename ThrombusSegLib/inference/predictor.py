@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from ..errors import MachineError
+from ..network.blocks import fold_norms
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from ..weights import WeightsEntry, load_network
@@ -51,6 +52,7 @@ class Predictor:
         self.weights = weights
         self.device, self.warning = choose_device(device)
         network = load_network(weights)
+        fold_norms(network)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def predict(self, prepared: Prepared, progress: Progress = silent) -> Prediction:

@@ -24,7 +24,8 @@ class NetworkOutput(NamedTuple):
     logits: Tensor
     """(B, labels, S, H, W); channel 0 thrombus, 1 infarct, before the sigmoid."""
     attention: Tensor
-    """(B, M, S, H, W); weights over the given sequences, 0 where absent, adding up to 1."""
+    """(B, M, S, H, W); share of each given sequence in what was fused, the mean over the levels of fusion; 0 where
+    absent, adding up to 1."""
 
 
 class UpAttLLSTM(nn.Module):

@@ -21,7 +21,7 @@ COARSE_MM, FINE_MM = 4.0, 3.0
 #: The gate's probes: a displacement of more than about half of these is noticed.
 SHIFT_MM, TURN_DEGREES = 3.0, 3.0
 #: A probe must be better by this share to count: interpolation alone changes mutual information by a little.
-MARGIN = 0.01
+MARGIN = 0.02
 HISTOGRAM_BINS = 32
 
 
@@ -60,16 +60,20 @@ def find_pose(reference: sitk.Image, moving: sitk.Image, mode: Literal["auto", "
     before = similarity(fixed, other, identity)
     if mode == "auto" and _share_a_frame(reference, moving) and _headers_agree(fixed, other, before):
         return Pose(identity, "header", before, before)
+    fixed, other = (_coarse(image, FINE_MM) for image in (reference, moving))
+    before = similarity(fixed, other, identity)
     try:
-        found = _register(_coarse(reference, FINE_MM), _coarse(moving, FINE_MM))
+        found = _register(fixed, other)
     except RuntimeError:  # too few voxels overlap for the metric
         found = None
     after = before if found is None else similarity(fixed, other, found)
-    if found is None or not after > before:
+    rotation, translation = (TURN_DEGREES, SHIFT_MM) if found is None else _size_of(found, reference)
+    if found is not None and after > before:
+        return Pose(found, "registered", before, after, rotation, translation)
+    warning = None
+    if rotation >= TURN_DEGREES or translation >= SHIFT_MM:  # otherwise the search confirms the headers
         warning = f"{name} could not be aligned better than its header says; check that it lies on the reference."
-        return Pose(identity, "header", before, before, warning=warning)
-    rotation, translation = _size_of(found, reference)
-    return Pose(found, "registered", before, after, rotation, translation)
+    return Pose(identity, "header", before, before, warning=warning)
 
 
 def similarity(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> float:
