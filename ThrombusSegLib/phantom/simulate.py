@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,8 @@ def simulate_case(centre: Centre, seed: int, number: int, *, space: Space | None
     for sequence, slab in slabs.items():
         if sequence is Sequence.ADC:
             continue  # computed from DWI's two b-values
-        measured = _measure(sequence, maps, head, stroke, centre, slab, drawn[sequence], space, random)
-        for name, values in measured.items():
+        scan = _Scan(maps, head, stroke, centre.field_tesla, slab, drawn[sequence], space, random)
+        for name, values in scan.measure(sequence).items():
             images[name] = sitk.GetImageFromArray(values)
             images[name].CopyInformation(slab.image)
     labels = _labels(space, stroke, slabs[Sequence.SWI])
@@ -69,17 +69,12 @@ def tissue_maps(head: Head, stroke: Stroke, field_tesla: float) -> TissueMaps:
     """Spread the parameters of each tissue over the fine grid, mix in vessels and clot, and age the infarct."""
     at = tissue.at_field
 
-    def spread(values: list[float], artery: float, vein: float, clot: float) -> Floats:
-        flat = np.array(values, dtype=np.float32)[head.labels]
-        for share, value in ((head.venous, vein), (head.arterial, artery), (stroke.clot, clot)):
-            flat = flat + share * (np.float32(value) - flat)
+    def of(read: Callable[[tissue.Tissue], float]) -> Floats:
+        flat = np.array([read(each) for each in tissue.TISSUES], dtype=np.float32)[head.labels]
+        inside = ((head.venous, tissue.VEIN), (head.arterial, tissue.ARTERY), (stroke.clot, stroke.clot_tissue))
+        for share, substance in inside:
+            flat = flat + share * (np.float32(read(substance)) - flat)
         return flat
-
-    def of(get: object) -> Floats:
-        read = get if callable(get) else None
-        assert read is not None
-        values = [read(t) for t in tissue.TISSUES]
-        return spread(values, read(tissue.ARTERY), read(tissue.VEIN), read(stroke.clot_tissue))
 
     ripple = 1.0 + 0.03 * head.texture
     diffusivity = of(lambda t: t.diffusivity)
@@ -121,48 +116,66 @@ def _draw(acquisition: Acquisition, random: np.random.Generator) -> dict[str, fl
     return {**drawn, "scale": float(np.exp(random.uniform(np.log(100.0), np.log(2000.0))))}
 
 
-def _measure(
-    sequence: Sequence,
-    maps: TissueMaps,
-    head: Head,
-    stroke: Stroke,
-    centre: Centre,
-    slab: Slab,
-    drawn: Mapping[str, float],
-    space: Space,
-    random: np.random.Generator,
-) -> dict[Sequence, Floats]:
-    """The images that one acquisition gives: DWI also gives ADC."""
-    echo, scale, noise = drawn["echo_time_ms"], drawn["scale"], drawn["noise"]
+@dataclass(frozen=True)
+class _Scan:
+    """One acquisition of one patient."""
 
-    def finish(values: Floats, reference: float) -> Floats:
-        noisy = add_noise(shade(values, random) * np.float32(scale / reference), noise * scale, random)
+    maps: TissueMaps
+    head: Head
+    stroke: Stroke
+    field_tesla: float
+    slab: Slab
+    drawn: Mapping[str, float]
+    space: Space
+    random: np.random.Generator
+
+    def measure(self, sequence: Sequence) -> dict[Sequence, Floats]:
+        """The images that the acquisition gives: DWI also gives ADC."""
+        if sequence is Sequence.DWI:
+            return self._diffusion()
+        ways = {Sequence.SWI: self._susceptibility, Sequence.FLAIR: self._flair, Sequence.TOF: self._time_of_flight}
+        return {sequence: ways[sequence]()}
+
+    def _finish(self, values: Floats, reference: float) -> Floats:
+        """Shade, scale, and add noise; `reference` is the signal of white matter."""
+        scale = self.drawn["scale"]
+        scaled = shade(values, self.random) * np.float32(scale / reference)
+        noisy = add_noise(scaled, self.drawn["noise"] * scale, self.random)
         return np.rint(np.minimum(noisy, 32767.0))  # scanners deliver whole numbers of 15 bits
 
-    if sequence is Sequence.SWI:
-        magnitude = spoiled_gradient_echo(maps, 30.0, echo, 15.0)
-        signal = gradient_echo(magnitude, dipole_field(maps.susceptibility_ppm, space), centre.field_tesla, echo)
-        real, imaginary = (sample(space, np.ascontiguousarray(part), slab) for part in (signal.real, signal.imag))
-        return {sequence: finish(np.hypot(real, imaginary), _white(magnitude, head))}
-    if sequence is Sequence.DWI:
-        base = spin_echo(maps, 5000.0, echo)
-        reference = _white(base, head)
-        unweighted = finish(sample(space, base, slab), reference)
-        weighted = finish(sample(space, diffusion(base, maps, 1000.0), slab), reference)
-        return {sequence: weighted, Sequence.ADC: _adc(unweighted, weighted, noise * scale)}
-    if sequence is Sequence.FLAIR:
-        signal_map = inversion_recovery(maps, 9000.0, 2500.0 if centre.field_tesla > 2 else 2300.0, echo)
-        # Blood that moves gives no spin echo; blood that stands does, and shines in the vessels beyond a clot.
-        moving = np.clip(head.arterial - stroke.no_flow, 0.0, 1.0) + 0.7 * head.venous
+    def _sample(self, values: Floats) -> Floats:
+        return sample(self.space, np.ascontiguousarray(values), self.slab)
+
+    def _susceptibility(self) -> Floats:
+        echo = self.drawn["echo_time_ms"]
+        magnitude = spoiled_gradient_echo(self.maps, 30.0, echo, 15.0)
+        field = dipole_field(self.maps.susceptibility_ppm, self.space)
+        signal = gradient_echo(magnitude, field, self.field_tesla, echo)
+        real, imaginary = self._sample(signal.real), self._sample(signal.imag)
+        return self._finish(np.hypot(real, imaginary), _white(magnitude, self.head))
+
+    def _diffusion(self) -> dict[Sequence, Floats]:
+        base = spin_echo(self.maps, 5000.0, self.drawn["echo_time_ms"])
+        reference = _white(base, self.head)
+        unweighted = self._finish(self._sample(base), reference)
+        weighted = self._finish(self._sample(diffusion(base, self.maps, 1000.0)), reference)
         return {
-            sequence: finish(
-                sample(space, signal_map * (1.0 - 0.9 * np.clip(moving, 0, 1)), slab), _white(signal_map, head)
-            )
+            Sequence.DWI: weighted,
+            Sequence.ADC: _adc(unweighted, weighted, self.drawn["noise"] * self.drawn["scale"]),
         }
-    background = spoiled_gradient_echo(maps, 22.0, echo, 18.0)
-    reference = _white(background, head)
-    inflow = np.clip(head.arterial - stroke.no_flow, 0.0, 1.0) * np.float32(2.6 * reference)
-    return {sequence: finish(sample(space, background * (1.0 - 0.6 * head.venous) + inflow, slab), reference)}
+
+    def _flair(self) -> Floats:
+        inversion = 2500.0 if self.field_tesla > 2 else 2300.0
+        signal = inversion_recovery(self.maps, 9000.0, inversion, self.drawn["echo_time_ms"])
+        # Blood that moves gives no spin echo; blood that stands does, and shines in the vessels beyond a clot.
+        moving = np.clip(self.head.arterial - self.stroke.no_flow, 0.0, 1.0) + 0.7 * self.head.venous
+        return self._finish(self._sample(signal * (1.0 - 0.9 * np.clip(moving, 0, 1))), _white(signal, self.head))
+
+    def _time_of_flight(self) -> Floats:
+        background = spoiled_gradient_echo(self.maps, 22.0, self.drawn["echo_time_ms"], 18.0)
+        reference = _white(background, self.head)
+        inflow = np.clip(self.head.arterial - self.stroke.no_flow, 0.0, 1.0) * np.float32(2.6 * reference)
+        return self._finish(self._sample(background * (1.0 - 0.6 * self.head.venous) + inflow), reference)
 
 
 def _adc(unweighted: Floats, weighted: Floats, sigma: float) -> Floats:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from .entry import WeightsEntry, verify
 from .header import WeightsMetadata
 from .registry import (
-    WeightsEntry,
     add_weights,
     find_weights,
     list_weights,
     register_bundled,
     remove_weights,
     user_folder,
-    verify,
 )
 from .storage import load_network, save_network
 

@@ -8,12 +8,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, MachineError
 from .checksum import sha256_of
+from .entry import WeightsEntry, verify
 from .header import read_header, refuse_pickle
 
 #: Name of the environment variable that moves the user's registry.
@@ -21,24 +21,6 @@ FOLDER_VARIABLE = "THROMBUSSEG_WEIGHTS"
 DEFAULT = "default"
 _BUNDLED_FOLDER = Path(__file__).parent
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class WeightsEntry:
-    """One trained network."""
-
-    name: str
-    path: Path
-    sha256: str
-    """What the file's SHA-256 must be, in hexadecimal."""
-    bytes: int
-    card: str
-    """One paragraph: trained on what, how good on which data, not for what."""
-    trained_on: str
-    threshold: float
-    minimum_volume_mm3: float
-    bundled: bool = False
-    """Comes with the library and cannot be removed."""
 
 
 def user_folder() -> Path:
@@ -81,17 +63,6 @@ def find_weights(name_or_path: str | Path) -> WeightsEntry:
     raise InputError(
         f"There are no weights called {path.name}.", f"Known are: {known}. Or give the name of a .safetensors file."
     )
-
-
-def verify(entry: WeightsEntry) -> None:
-    """Compare the file with its registered size and SHA-256; raises `InputError` when it is missing or differs."""
-    if not entry.path.is_file():
-        raise InputError(f"The file of the weights {entry.name} is missing ({entry.path.name}).", _replace(entry))
-    if entry.path.stat().st_size != entry.bytes or sha256_of(entry.path) != entry.sha256:
-        raise InputError(
-            f"The file of the weights {entry.name} is not the one that was registered: its SHA-256 differs.",
-            _replace(entry),
-        )
 
 
 def add_weights(file: Path) -> WeightsEntry:
@@ -227,12 +198,6 @@ def _copy(source: Path, target: Path) -> None:
 def _disk(error: OSError) -> MachineError:
     reason = os.strerror(error.errno or 0)
     return MachineError(f"The weights registry cannot be written: {reason}.", "Check the disk and the folder's rights.")
-
-
-def _replace(entry: WeightsEntry) -> str:
-    if entry.bundled:
-        return "Install ThrombusSeg again, or verify with `thrombusseg weights verify`."
-    return f"Remove it with `thrombusseg weights remove {entry.name}` and add the right file again."
 
 
 def _repair(folder: Path) -> str:

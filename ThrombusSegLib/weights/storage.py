@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .checksum import sha256_of
+from .entry import WeightsEntry, verify
 from .header import Header, WeightsMetadata, read_header
 
 if TYPE_CHECKING:
     import torch
 
     from ..network import UpAttLLSTM
-    from .registry import WeightsEntry
 
 #: How safetensors spells the types that may stand for one of the network's own.
 _SPELLINGS = {"float32": {"F16", "F32"}, "int64": {"I64"}, "bool": {"BOOL"}}
@@ -67,7 +67,6 @@ def load_network(entry: WeightsEntry) -> UpAttLLSTM:
     from safetensors.torch import load_file
 
     from ..network import build_network
-    from .registry import verify
 
     verify(entry)
     header = read_header(entry.path)
