@@ -213,7 +213,7 @@ def test_result_that_fails_half_way_is_taken_back(headless, tools, realLogic, ti
     node = headless.volume(tools.head(1), tools.grid())
     before = headless.ids()
 
-    def fail(self, volume) -> None:
+    def fail(self, volume, key) -> None:
         volume.CreateDefaultDisplayNodes()
         raise ValueError("a display that fails")
 

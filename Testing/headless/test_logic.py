@@ -207,7 +207,9 @@ def test_saved_scene_keeps_the_result(headless, tools, realLogic, tinyWeights, t
     assert maps["FLAIR"].GetDisplayNode().GetWindowLevelMax() == 1.0
     colors = maps["FLAIR"].GetDisplayNode().GetColorNode()
     assert colors.GetName() == "ThrombusSeg map" and colors.GetNumberOfColors() == 256
-    assert colors.GetLookupTable().GetTableValue(0)[3] == 0.0 and colors.GetLookupTable().GetTableValue(255)[3] == 1.0
+    assert sum(colors.GetLookupTable().GetTableValue(0)[:3]) < 0.5 < sum(colors.GetLookupTable().GetTableValue(255)[:3])
+    assert maps["probability"].GetDisplayNode().GetApplyThreshold()
+    assert maps["probability"].GetDisplayNode().GetLowerThreshold() == pytest.approx(0.05)
     assert candidatesOf(segmentation).GetNumberOfRows() == rows
     role = segmentation.GetReferenceImageGeometryReferenceRole()
     reference = segmentation.GetNodeReference(role)

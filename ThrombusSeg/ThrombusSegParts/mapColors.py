@@ -1,7 +1,4 @@
-"""One color scale for probability and attention: the stronger, the brighter.
-
-Where a map is near zero the image below stays as it is. The scene keeps one such node for all results.
-"""
+"""One color scale for probability and attention: the stronger, the brighter. One node serves all results of a scene."""
 
 from __future__ import annotations
 
@@ -20,8 +17,6 @@ _STOPS = (
     (0.75, (0.97, 0.52, 0.14)),
     (1.00, (0.99, 0.96, 0.62)),
 )
-#: Below it nothing is drawn. Slice views know only drawn and not drawn, no opacity between.
-_TRANSPARENT_BELOW = 0.05
 _COLORS = 256
 
 
@@ -48,12 +43,12 @@ def createMapColors() -> slicer.vtkMRMLColorTableNode:
     return node
 
 
-def _colorAt(share: float) -> tuple[float, float, float, float]:
-    """Red, green, blue, by straight lines between the stops, and opacity."""
+def _colorAt(share: float) -> tuple[float, float, float]:
+    """Red, green, blue, by straight lines between the stops."""
     above = next(index for index, stop in enumerate(_STOPS) if share <= stop[0])
     below = max(above - 1, 0)
     span = _STOPS[above][0] - _STOPS[below][0]
     weight = (share - _STOPS[below][0]) / span if span else 0.0
     first, second = _STOPS[below][1], _STOPS[above][1]
     red, green, blue = ((1 - weight) * first[channel] + weight * second[channel] for channel in range(3))
-    return red, green, blue, float(share >= _TRANSPARENT_BELOW)
+    return red, green, blue

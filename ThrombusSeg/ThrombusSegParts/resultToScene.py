@@ -24,6 +24,10 @@ ATTRIBUTE = "ThrombusSeg."
 _GRID_TOLERANCE_MM = 1e-2
 
 
+#: A lower probability of a thrombus is not drawn, so that the image below stays as it is where there is nothing.
+_DRAWN_FROM = 0.05
+
+
 @dataclass(frozen=True)
 class SegmentationResult:
     """What a run put into the scene."""
@@ -184,7 +188,7 @@ class _Placed:
         for key, volume in maps.items():
             title = "Thrombus probability" if key == "probability" else f"Attention {key}"
             self._add(volume, title, key)
-            self._display(volume)
+            self._display(volume, key)
             segmentation.SetNodeReferenceID(ATTRIBUTE + key, volume.GetID())
         self._add(table, "Thrombus candidates", "candidates")
         segmentation.SetNodeReferenceID(ATTRIBUTE + "candidates", table.GetID())
@@ -229,13 +233,17 @@ class _Placed:
             self._nodes.append(node)
         return node
 
-    def _display(self, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+    def _display(self, volume: slicer.vtkMRMLScalarVolumeNode, key: str) -> None:
         """Window 0 to 1 and our color scale. No slice view shows the volume until it is chosen."""
         volume.CreateDefaultDisplayNodes()
         display = volume.GetDisplayNode()
         display.SetAndObserveColorNodeID(self._mapColors().GetID())
         display.AutoWindowLevelOff()
         display.SetWindowLevelMinMax(0.0, 1.0)
+        if key == "probability":
+            display.AutoThresholdOff()
+            display.ApplyThresholdOn()
+            display.SetThreshold(_DRAWN_FROM, 1.0)
 
 
 def _facts(summary: Mapping[str, Any]) -> dict[str, str]:
