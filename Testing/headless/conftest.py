@@ -6,7 +6,6 @@ the smallest shells that will do; all of MRML is real.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 import types
@@ -220,10 +219,24 @@ def wait(logic: object, seconds: float = 60.0, until: Callable[[], bool] | None 
         time.sleep(0.01)
 
 
+def has_default_weights() -> bool:
+    """Whether weights are bundled, so that the real ones can be tried."""
+    from ThrombusSegLib.errors import InputError
+    from ThrombusSegLib.weights import find_weights
+
+    try:
+        find_weights("default")
+    except InputError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="session")
 def tools() -> types.SimpleNamespace:
     """The functions above; a conftest cannot be imported."""
-    return types.SimpleNamespace(grid=grid, elements=elements, ijkToRas=ijkToRas, head=head, wait=wait, pi=math.pi)
+    return types.SimpleNamespace(
+        grid=grid, elements=elements, ijkToRas=ijkToRas, head=head, wait=wait, hasDefaultWeights=has_default_weights
+    )
 
 
 @pytest.fixture(scope="session")

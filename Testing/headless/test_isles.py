@@ -28,9 +28,7 @@ def load(headless, path: Path) -> object:
 def test_oblique_pair_gives_the_same_voxels_in_the_right_place(headless, tools, realLogic, tinyWeights) -> None:
     import numpy as np
 
-    from ThrombusSegLib.weights import list_weights
-
-    weights = "default" if list_weights() else str(tinyWeights)
+    weights = "default" if tools.hasDefaultWeights() else str(tinyWeights)
     labels: list[dict[str, object]] = []
     threshold: dict[str, float] = {}
     for pair in (

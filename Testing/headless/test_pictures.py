@@ -103,13 +103,11 @@ def viewer() -> object:
 
 @pytest.fixture
 def inputs(viewer, tmp_path: Path) -> dict[str, object]:
-    """The bundled sample case, else a head of our own."""
-    from ThrombusSegParts.sequences import SEQUENCES
-
+    """Two sequences of the bundled sample case, else a head of our own."""
     sample = (ROOT / "Resources" / "SampleCase").glob("*.nii.gz")
     files = {path.name.split(".")[0].upper(): path for path in sample}
-    if set(files) & set(SEQUENCES):
-        return {name: load(files[name]) for name in SEQUENCES if name in files}
+    if {"SWI", "DWI"} <= set(files):
+        return {name: load(files[name]) for name in ("SWI", "DWI")}
     sitk = pytest.importorskip("SimpleITK")
     import numpy as np
 
@@ -122,17 +120,15 @@ def inputs(viewer, tmp_path: Path) -> dict[str, object]:
     return {"SWI": load(tmp_path / "head.nrrd")}
 
 
-def segment(logic, inputs, tinyWeights) -> object:
+def segment(logic, inputs, tools, tinyWeights) -> object:
     """With the bundled weights where there are any and they find something; else a random network that does."""
     import numpy as np
 
-    from ThrombusSegLib.weights import list_weights
-
-    if list_weights():
-        result = logic.process(inputs, "cpu")
+    quick = {"registration": "never"}
+    if tools.hasDefaultWeights():
+        result = logic.process(inputs, "cpu", options=quick)
         if result.thrombusFound:
             return result
-    quick = {"registration": "never"}
     values = slicer.util.arrayFromVolume(logic.process(inputs, "cpu", str(tinyWeights), quick).probability)
     threshold = float(np.quantile(values, 0.995))
     return logic.process(inputs, "cpu", str(tinyWeights), {**quick, "threshold": threshold})
@@ -152,7 +148,7 @@ def center(result, name: str, reference) -> tuple[tuple[float, float, float], ob
 
 
 def test_slice_view_shows_the_thrombus_and_the_map_that_is_chosen(
-    viewer, inputs, warmWorker, tinyWeights, tmp_path: Path
+    viewer, inputs, tools, warmWorker, tinyWeights, tmp_path: Path
 ) -> None:
     import numpy as np
     from ThrombusSegParts.logic import ThrombusSegLogic
@@ -160,7 +156,7 @@ def test_slice_view_shows_the_thrombus_and_the_map_that_is_chosen(
 
     logic = ThrombusSegLogic(temporaryFolder=str(tmp_path))
     logic._worker, logic._workerPythonInUse = warmWorker, ""
-    result = segment(logic, inputs, tinyWeights)
+    result = segment(logic, inputs, tools, tinyWeights)
     reference = inputs[result.summary["reference"]]
     point, _voxels = center(result, "Thrombus", reference)
 
