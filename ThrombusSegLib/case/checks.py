@@ -9,6 +9,8 @@ from ..errors import InputError
 
 #: More voxels than any head scan has; a header that claims more is wrong or hostile.
 MAXIMUM_VOXELS = 2**28
+NOT_STRAIGHT = "The axes of {name} are not at right angles (its sform, qform or direction shears or is empty)."
+STRAIGHTEN = "Export it again, or resample it onto a straight grid."
 
 
 def check_header(reader: sitk.ImageFileReader, name: str) -> None:
@@ -24,8 +26,20 @@ def check_header(reader: sitk.ImageFileReader, name: str) -> None:
             f"{name} holds {volumes} volumes.",
             "Give one of them: of a diffusion series usually that of b = 1000 s/mm2.",
         )
+    if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
+        raise InputError(f"{name} holds complex values.", "Give the magnitude image.")
     if reader.GetNumberOfComponents() > 1:
         raise InputError(f"{name} holds {reader.GetNumberOfComponents()} values per voxel.", "Give a grey-scale image.")
+
+
+def check_direction(image: sitk.Image, name: str) -> None:
+    """The axes must be at right angles: readers of formats other than NIfTI accept shear, resampling does not."""
+    axes = np.array(image.GetDirection()).reshape(3, 3)
+    numbers = np.array([*image.GetOrigin(), *image.GetSpacing()])
+    if not np.isfinite(numbers).all() or min(image.GetSpacing()) <= 0.0:
+        raise InputError(f"The header of {name} gives no usable spacing and origin.", "Export it again.")
+    if not np.allclose(axes @ axes.T, np.eye(3), atol=1e-3):
+        raise InputError(NOT_STRAIGHT.format(name=name), STRAIGHTEN)
 
 
 def check_voxels(image: sitk.Image, name: str) -> None:

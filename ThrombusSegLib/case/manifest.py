@@ -44,11 +44,20 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             rows = [_row(path, number, values) for number, values in enumerate(table, 2)]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is no table of comma-separated values.", "Save it as CSV, UTF-8.") from error
-    names = [row.case for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path.name} names the case {twice[0]} twice.", "Give every case a name of its own.")
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
+    _check_names(path, rows)
     return rows
+
+
+def _check_names(path: Path, rows: list[ManifestRow]) -> None:
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows, 2):
+        if first.setdefault(row.case, number) != number:
+            raise InputError(
+                f"Lines {first[row.case]} and {number} of {path.name} name the case {row.case} twice.",
+                "Give every case a name of its own.",
+            )
 
 
 def _row(manifest: Path, number: int, values: Mapping[str, str | None]) -> ManifestRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -36,22 +37,37 @@ def check_nifti(path: Path) -> None:
     Raises:
         InputError: empty, damaged, shorter than its header says, or with voxels that are NaN or infinite.
     """
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty.", "Export it again.")
+    compressed = check_start(path)
     try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        with gzip.open(path) if compressed else path.open("rb") as stream:
             header = _read_header(stream)
             if header is None:
                 raise InputError(f"{path.name} cannot be read; it is no NIfTI file.", "Export it again.")
             read, bad = _read_voxels(stream, header)
             while stream.read(_CHUNK):  # to the end, where gzip keeps its checksum
                 pass
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:
         raise InputError(f"{path.name} is cut off or damaged.", _DAMAGED) from error
     if read < header.voxels * header.bytes_per_voxel:
         raise InputError(f"{path.name} is cut off or damaged.", _DAMAGED)
     if bad:
         raise InputError(f"{path.name} holds {bad} voxels that are not numbers (NaN or infinite).", "Export it again.")
+
+
+def check_start(path: Path) -> bool:
+    """Whether the file is compressed: by content, because some programs write plain files that end in .nii.gz.
+
+    Raises:
+        InputError: empty, or compressed without a name that says so.
+    """
+    with path.open("rb") as file:
+        start = file.read(2)
+    if not start:
+        raise InputError(f"{path.name} is empty.", "Export it again.")
+    compressed = start == b"\x1f\x8b"
+    if compressed and path.suffix.lower() != ".gz":
+        raise InputError(f"{path.name} is compressed although its name does not say so.", "Let it end in .nii.gz.")
+    return compressed
 
 
 def _read_header(stream: BinaryIO | gzip.GzipFile) -> _Header | None:
@@ -64,7 +80,8 @@ def _read_header(stream: BinaryIO | gzip.GzipFile) -> _Header | None:
         if size == 348:
             dimensions = struct.unpack_from(f"{order}8h", start, 40)
             kind, bits = struct.unpack_from(f"{order}2h", start, 70)
-            offset = int(struct.unpack_from(f"{order}f", start, 108)[0])
+            start_at = struct.unpack_from(f"{order}f", start, 108)[0]
+            offset = int(start_at) if math.isfinite(start_at) else 348
             return _skipped(stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 348)), 348)
         if size == 540:
             kind, bits = struct.unpack_from(f"{order}2h", start, 12)

@@ -7,11 +7,13 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..errors import InputError
-from .checks import check_header, check_voxels
+from ..sequences import Sequence
+from .checks import NOT_STRAIGHT, STRAIGHTEN, check_direction, check_header, check_voxels
 from .dicom import read_dicom_folder
-from .nifti import check_nifti
+from .nifti import check_nifti, check_start
 from .quiet import quiet
 
+DICOM_ENDINGS = (".dcm", ".ima", ".dicom")
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
@@ -20,8 +22,12 @@ def is_image_file(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS)
 
 
-def read_image(path: Path) -> sitk.Image:
-    """Read a NIfTI, NRRD or MHA file, or a folder with one DICOM series.
+def read_image(path: Path, sequence: Sequence | None = None) -> sitk.Image:
+    """Read a NIfTI, NRRD or MHA file, or a DICOM folder.
+
+    Args:
+        path: of the file or the folder.
+        sequence: which to take where a folder holds several DICOM series; None takes the only one that is of use.
 
     Returns:
         float32, three axes (a single slice has size 1 along the third), geometry in LPS mm.
@@ -33,12 +39,20 @@ def read_image(path: Path) -> sitk.Image:
     if not path.exists():
         raise InputError(f"{path.name} does not exist.", "Check the path.")
     with quiet():
-        image = read_dicom_folder(path) if path.is_dir() else _read_file(path)
+        image = read_dicom_folder(path, sequence) if path.is_dir() else read_file(path)
+    check_direction(image, path.name)
     check_voxels(image, path.name)
     return image
 
 
-def _read_file(path: Path) -> sitk.Image:
+def read_file(path: Path) -> sitk.Image:
+    """An image file as float32 with three axes; its voxels may be anything.
+
+    Raises:
+        InputError: unreadable, cut off, 4D, several values per voxel, axes not at right angles, too large.
+    """
+    if path.suffix.lower() in DICOM_ENDINGS:
+        raise InputError(f"{path.name} is one DICOM file.", "Give the folder that holds the whole series.")
     if not is_image_file(path):
         raise InputError(
             f"{path.name} is no image that can be read.", f"Use one of {', '.join(ENDINGS)}, or a DICOM folder."
@@ -47,24 +61,21 @@ def _read_file(path: Path) -> sitk.Image:
     reader.SetFileName(str(path))
     is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
     try:
-        if is_nifti and path.stat().st_size == 0:
-            check_nifti(path)
+        if is_nifti:
+            check_start(path)
         reader.ReadImageInformation()
         check_header(reader, path.name)
         if is_nifti:
             check_nifti(path)
         image = sitk.Cast(reader.Execute(), sitk.sitkFloat32)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise _reading_error(path.name, str(error)) from error
     return _three_axes(image)
 
 
 def _reading_error(name: str, message: str) -> InputError:
     if "orthonormal" in message or "Bad direction" in message or "determinant" in message:
-        return InputError(
-            f"The axes of {name} are not at right angles (its sform and qform shear or are empty).",
-            "Export it again, or resample it onto a straight grid.",
-        )
+        return InputError(NOT_STRAIGHT.format(name=name), STRAIGHTEN)
     return InputError(f"{name} cannot be read; it is damaged or not what its name says.", "Export it again.")
 
 

@@ -34,32 +34,51 @@ class _Rule:
     confidence: float
 
 
+#: Planes and dimensions are often glued to the front ("AxSWI", "3DTOF").
+_PLANE = r"(?:(?:ax(?:ial)?|sag|cor|tra|[23]d)[-_ ]?)?"
+
+
 def _rule(pattern: str, sequence: Sequence | None, kind: str, confidence: float = 0.9) -> _Rule:
     # A word begins where a letter or digit does not precede it, and ends likewise: "adc" is not in "broadcast".
-    return _Rule(re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z])", re.IGNORECASE), sequence, kind, confidence)
+    expression = re.compile(rf"(?<![a-z0-9]){_PLANE}(?:{pattern})(?![a-z])", re.IGNORECASE)
+    return _Rule(expression, sequence, kind, confidence)
 
+
+_HIGH_B = r"b[-_ =]?(?:[4-9]\d\d|[1-9]\d\d\d)"
 
 NAME_RULES: tuple[_Rule, ...] = (
-    _rule(r"locali[sz]er|scout|survey|3[- _]?plane", None, "localizer"),
-    _rule(r"e[-_ ]?adc|exp[a-z]*[-_ ]?adc", None, "exponential ADC"),
-    _rule(r"(?:swi|swan|t2\*?|gre)?[-_ ]?(?:pha|phase|filt[-_ ]?pha)(?:[-_ ]?images?)?", None, "phase"),
-    _rule(r"qsm|chi[-_ ]?map", None, "susceptibility map"),
-    _rule(r"perf(?:usion)?|dsc|pwi|asl|cbf|cbv|mtt|tmax", None, "perfusion"),
-    _rule(r"mask|seg(?:mentation)?|labels?|probability\w*|attention\w*|lesion|roi|consensus|gt", None, "mask or map"),
-    _rule(r"adc|d?adc[-_ ]?map|apparent[-_ ]?diffusion\w*", Sequence.ADC, "ADC", 0.95),
-    _rule(r"b[-_ ]?0(?:[-_ ]?(?:image|map))?|bnull", None, "b0 image"),
+    _rule(r"(?:aahead[-_ ]?)?(?:locali[sz]er|scout|survey)|3[- _]?plane(?:[-_ ]?loc)?|loc", None, "localizer"),
+    _rule(r"mask|msk|seg(?:mentation)?|labels?|probability\w*|attention\w*|lesion|roi|consensus|gt", None,
+          "mask or map"),
+    _rule(r"e[-_ ]?adc|exp[a-z]*[-_ ]?(?:adc|apparent[-_ ]?diffusion\w*)", None, "exponential ADC"),
+    _rule(r"(?:swi|swan|t2\*?|gre)?[-_ ]?(?:pha|phase|filt[-_ ]?pha)(?:[-_ ]?(?:images?|map))?", None, "phase"),
+    _rule(r"qsm|chi[-_ ]?map|susceptibility[-_ ]?map", None, "susceptibility map"),
+    _rule(r"(?:gre[-_ ]?)?field[-_ ]?map(?:ping)?", None, "field map"),
+    _rule(r"perf(?:usion)?|dsc|pwi|asl|cbf|cbv|mtt|tmax|ttp", None, "perfusion"),
+    _rule(r"[dr]?adc(?:[-_ ]?map)?|apparent[-_ ]?diffusion\w*|average[-_ ]?dc", Sequence.ADC, "ADC", 0.95),
+    _rule(r"(?:tof|mra|angio)[-_ ]?m[-_ ]?ip|m[-_ ]?ip[-_ ]?(?:tof|mra|angio)", None, "projection of an angiogram"),
+    _rule(rf"(?:[a-z0-9]*[-_ ])?{_HIGH_B}(?:t|\w*trace\w*)?|dwi[-_ ]?\d{{3,4}}", Sequence.DWI, "DWI"),
+    _rule(r"b[-_ =]?0(?:[-_ ]?(?:images?|map|t))?|bnull", None, "b0 image"),
     _rule(r"(?:swi|swan|ven[-_ ]?bold)[-_ ]?(?:m|min)[-_ ]?ip|min[-_ ]?ip(?:[-_ ]?swi)?|mip[-_ ]?images?(?:\(sw\))?",
           Sequence.SWI, "minIP SWI", 0.85),
-    _rule(r"swi[a-z]?|swan|swip|ven[-_ ]?bold|suscept\w*", Sequence.SWI, "SWI", 0.95),
-    _rule(r"t2[-_ ]?(?:\*|star|fl2d|ffe|gre)\w*|(?:fl2d|gre|ffe)[-_ ]?\w*hemo\w*|hemo\w*", Sequence.SWI, "T2*"),
-    _rule(r"flair\w*|t2[-_ ]?flair\w*|dark[-_ ]?fluid|tirm\w*", Sequence.FLAIR, "FLAIR", 0.95),
-    _rule(r"(?:\w*[-_ ])?b[-_ =]?(?:[5-9]\d\d|[12]\d\d\d)(?:\w*trace\w*)?", Sequence.DWI, "DWI", 0.9),
-    _rule(r"dwi\w*|trace\w*|iso[-_ ]?dwi|ep2d[-_ ]?diff\w*|diff(?:usion)?|resolve", Sequence.DWI, "DWI", 0.85),
-    _rule(r"tof\w*|(?:3d[-_ ]?)?mra|angio\w*|time[-_ ]of[-_ ]flight", Sequence.TOF, "TOF", 0.9),
+    _rule(r"e?swi[a-z]?|e?swan|ven[-_ ]?bold|suscept\w*", Sequence.SWI, "SWI", 0.95),
+    _rule(r"t2[-_ ]?(?:\*|star|fl2d|ffe|gre)\w*|(?:fl2d|gre|ffe)[-_ ]?\w*hemo\w*|hemo\w*|megre", Sequence.SWI, "T2*"),
+    _rule(r"t1\w*[-_ ]?(?:w[-_ ]?)?(?:flair|tirm)", None, "T1"),
+    _rule(r"(?:t2[-_ ]?)?flair\w*|dark[-_ ]?fluid|tirm\w*", Sequence.FLAIR, "FLAIR", 0.95),
+    _rule(r"d?dwi\w*|trace\w*|iso[-_ ]?dwi|ep2d[-_ ]?diff\w*|diff(?:usion)?|resolve", Sequence.DWI, "DWI", 0.85),
+    _rule(r"tof\w*|mra|angio\w*|time[-_ ]of[-_ ]flight", Sequence.TOF, "TOF"),
+    _rule(r"bold|fmri", None, "functional MRI"),
     _rule(r"gre|ffe|mag(?:nitude)?|field[-_ ]?echo", Sequence.SWI, "T2*", 0.4),
     _rule(r"t1\w*|mp[-_ ]?rage|bravo|spgr", None, "T1"),
     _rule(r"t2\w*", None, "T2"),
+    _rule(r"pdw?|proton[-_ ]?density", None, "proton density"),
+    _rule(r"fa|fractional[-_ ]?anisotropy|cfa|tensor", None, "diffusion tensor"),
 )  # fmt: skip
+
+#: What an echo time cannot tell apart from the susceptibility image itself: here the name has the last word.
+_NAMED_ONLY = frozenset({"phase", "susceptibility map", "field map", "localizer", "mask or map", "perfusion", "T1"})
+#: Maps computed from diffusion images may keep the b-value of their source.
+_DIFFUSION_MAPS = frozenset({"ADC", "exponential ADC", "diffusion tensor"})
 
 
 def recognise_name(text: str) -> Guess | None:
@@ -76,16 +95,25 @@ def recognise_name(text: str) -> Guess | None:
 def recognise_dicom(tags: Mapping[str, str]) -> Guess | None:
     """Guess from DICOM attributes by keyword (values as text; several values joined by a backslash). Never raises.
 
-    What the scanner measured (ImageType, b-value, echo and inversion time) outweighs what somebody named it.
+    What the scanner measured (ImageType, b-value, echo and inversion time) outweighs what somebody named it, except
+    where the measurement cannot tell: phase from magnitude by echo time, or a computed map from its source by b-value.
     """
     named = recognise_name(" ".join(tags.get(key, "") for key in ("SeriesDescription", "ProtocolName", "SequenceName")))
-    measured = _from_image_type(tags) or _from_b_value(tags) or _from_timing(tags, named)
-    if measured is None:
-        return named
+    measured = _from_image_type(tags) or _from_b_value(tags, named) or _from_timing(tags, named)
+    if measured is None or (named is not None and measured.sequence is named.sequence and measured.kind == named.kind):
+        return _agreed(named, measured)
     if named is not None and named.sequence is not measured.sequence and named.sequence is not None:
         reason = f"{measured.reason}, although {named.reason}"
         return Guess(measured.sequence, reason, 0.7 * measured.confidence, measured.kind)
     return measured
+
+
+def _agreed(named: Guess | None, measured: Guess | None) -> Guess | None:
+    """Name and measurement say the same, or only the name says anything."""
+    if named is None or measured is None:
+        return named
+    confidence = max(named.confidence, measured.confidence)
+    return Guess(measured.sequence, f"{measured.reason}, and {named.reason}", confidence, measured.kind)
 
 
 def _from_image_type(tags: Mapping[str, str]) -> Guess | None:
@@ -96,14 +124,17 @@ def _from_image_type(tags: Mapping[str, str]) -> Guess | None:
         return Guess(None, "its image type is exponential ADC", 0.95, "exponential ADC")
     if parts & {"P", "PHASE", "PHASE MAP"}:
         return Guess(None, "its image type is phase", 0.95, "phase")
+    if parts & {"FA", "TENSOR", "TENSOR_B0", "FSE"} and "DIFFUSION" in parts:
+        return Guess(None, "its image type is a map of the diffusion tensor", 0.9, "diffusion tensor")
     if parts & {"MNIP", "MIN IP", "MINIP"}:
         return Guess(Sequence.SWI, "its image type is a minimum intensity projection", 0.9, "minIP SWI")
     return None
 
 
-def _from_b_value(tags: Mapping[str, str]) -> Guess | None:
+def _from_b_value(tags: Mapping[str, str], named: Guess | None) -> Guess | None:
     value = _number(tags, "DiffusionBValue")
-    if value is None:
+    derived = "DERIVED" in tags.get("ImageType", "").upper()
+    if value is None or (derived and named is not None and named.kind in _DIFFUSION_MAPS):
         return None
     if value >= 400.0:
         return Guess(Sequence.DWI, f"its b-value is {value:g} s/mm2", 0.97, "DWI")
@@ -115,13 +146,15 @@ def _from_timing(tags: Mapping[str, str], named: Guess | None) -> Guess | None:
     scanning = {part.strip().upper() for part in tags.get("ScanningSequence", "").split("\\")}
     if inversion is not None and 1700.0 <= inversion <= 3000.0 and (echo or 0.0) >= 60.0:
         return Guess(Sequence.FLAIR, f"inversion at {inversion:g} ms and echo at {echo:g} ms null fluid", 0.9, "FLAIR")
-    if "GR" not in scanning or echo is None:
+    if "GR" not in scanning or echo is None or (named is not None and named.kind in _NAMED_ONLY):
         return None
     if echo >= 12.0 and "EP" not in scanning:
         kind = named.kind if named is not None and named.sequence is Sequence.SWI else "T2*"
         return Guess(Sequence.SWI, f"a gradient echo at {echo:g} ms shows susceptibility", 0.85, kind)
-    if tags.get("AngioFlag", "").upper() == "Y":
+    if echo < 8.0 and (tags.get("AngioFlag", "").strip().upper() == "Y" or (named and named.kind == "TOF")):
         return Guess(Sequence.TOF, f"an angiographic gradient echo at {echo:g} ms", 0.9, "TOF")
+    if echo < 8.0 and named is not None and named.kind == "T2*" and "EP" not in scanning:
+        return Guess(None, f"its echo time of {echo:g} ms is too short to show susceptibility", 0.6, "gradient echo")
     return None
 
 
