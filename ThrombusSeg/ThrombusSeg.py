@@ -250,6 +250,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.stageLabel.text = _("Done.")
         self.ui.resultLabel.text = resultText(result)
         self.ui.detailsText.plainText = detailsText(result)
+        if result.summary.get("notice"):
+            self.ui.noticeLabel.text = result.summary["notice"]  # names the data that these weights were trained on
         showReference(result.segmentation)
         self._jumpToRow(result.candidates, 0)
         parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode

@@ -34,7 +34,8 @@ def resultText(result: SegmentationResult) -> str:
     """One or two sentences: what was found, with which sequences."""
     used = ", ".join(result.summary["sequences"]["used"])
     if not result.thrombusFound:
-        return _("No thrombus found in {sequences}.").format(sequences=used)
+        sentence = _("No thrombus found in {sequences}. This does not mean that no artery is occluded.")
+        return sentence.format(sequences=used)
     candidates = result.summary["candidates"]
     first = candidates[0]
     several = _("{count} candidates").format(count=len(candidates))
