@@ -75,6 +75,17 @@ def test_slice_axis_of_sagittal_and_isotropic_stacks() -> None:
     assert reorient(sagittal).GetSpacing()[2] == 8.0
 
 
+@pytest.mark.parametrize("permutation", list(itertools.permutations(range(3))))
+def test_storage_order_of_a_sagittal_stack_changes_nothing(permutation: tuple[int, ...]) -> None:
+    stack = head(size=(14, 80, 72), spacing=(8.0, 2.5, 2.5))
+    one, two = (
+        prepare(Case("c", {Sequence.SWI: each}), NEVER) for each in (stack, sitk.PermuteAxes(stack, list(permutation)))
+    )
+    np.testing.assert_allclose(one.images[Sequence.SWI], two.images[Sequence.SWI], atol=1e-3)
+    # rows run towards superior, columns towards posterior, slices towards the patient's left
+    assert np.allclose(np.array(one.working_grid.direction).reshape(3, 3), [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
 @settings(max_examples=8, deadline=None)
 @given(
     st.tuples(st.floats(-0.3, 0.3), st.floats(-0.3, 0.3), st.floats(-0.3, 0.3)), st.integers(1, 5), st.floats(0.5, 3.0)
@@ -105,6 +116,17 @@ def test_no_small_lesion_vanishes() -> None:
     moved = prepare_labels(labels, prepare(Case("c", {Sequence.SWI: image}), NEVER))
     parts = sitk.ConnectedComponent(sitk.GetImageFromArray((moved == 1).astype(np.uint8)), True)
     assert sitk.GetArrayFromImage(parts).max() == 2
+
+
+def test_no_small_infarct_vanishes_and_the_thrombus_wins() -> None:
+    image = head(spacing=(0.4, 0.4, 4.0))
+    array = np.zeros(image.GetSize()[::-1], dtype=np.uint8)
+    array[5, 20, 20] = array[8, 60, 30] = 2
+    array[5, 20, 21] = 1
+    labels = sitk.GetImageFromArray(array)
+    labels.CopyInformation(image)
+    moved = prepare_labels(labels, prepare(Case("c", {Sequence.SWI: image}), NEVER))
+    assert (moved[5] == 1).any() and (moved[8] == 2).any()
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,15 @@ def slice_axis(image: sitk.Image) -> int:
 def reorient(image: sitk.Image) -> sitk.Image:
     """Permute and flip axes, without interpolation, so that k is the slice axis and axial slices lie as LPS.
 
-    In plane, i is the axis nearest to right-left and j the other; each runs towards left, posterior or superior.
+    In plane, i is the axis nearest to right-left (of a sagittal stack: to front-back) and j the other; each runs
+    towards left, posterior or superior.
     """
     direction = np.array(image.GetDirection()).reshape(3, 3)
     k = slice_axis(image)
     others = [axis for axis in range(3) if axis != k]
-    i = max(others, key=lambda axis: abs(direction[0, axis]))
+    # Of a sagittal stack neither in-plane axis runs right-left: a rule of its own, so that storage order is no matter.
+    across = 1 if int(np.argmax(np.abs(direction[:, k]))) == 0 else 0
+    i = max(others, key=lambda axis: abs(direction[across, axis]))
     j = next(axis for axis in others if axis != i)
     permuted = sitk.PermuteAxes(image, [i, j, k])
     turned = np.array(permuted.GetDirection()).reshape(3, 3)

@@ -144,14 +144,19 @@ def prepare_labels(labels: sitk.Image, prepared: Prepared) -> NDArray[np.uint8]:
     result = np.zeros(grid.size[::-1], dtype=np.uint8)
     for value in (2, 1):  # the thrombus wins
         result[_share(labels == value, grid) >= 0.5] = value
-    lesions = sitk.ConnectedComponent(labels == 1, True)
+        _keep_every_lesion(labels == value, value, grid, result)
+    return result
+
+
+def _keep_every_lesion(mask: sitk.Image, value: int, grid: Grid, result: NDArray[np.uint8]) -> None:
+    """Give every connected part of a mask that covers half of no voxel its best one."""
+    lesions = sitk.ConnectedComponent(mask, True)
     for number in range(1, int(sitk.GetArrayViewFromImage(lesions).max()) + 1):
         share = _share(lesions == number, grid)
         if share.max() == 0:  # smaller than a voxel of the grid, and between its centres
             share = _nearest(lesions == number, grid)
-        if not (result[share > 0] == 1).any():
-            result[share == share.max()] = 1
-    return result
+        if not (result[share > 0] == value).any():
+            result[share == share.max()] = value
 
 
 def _nearest(mask: sitk.Image, grid: Grid) -> NDArray[np.float32]:
