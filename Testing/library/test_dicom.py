@@ -159,7 +159,7 @@ def test_patients_are_not_mixed(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_slices_that_make_up_no_volume(trouble: str, sentence: str, tmp_path: Path) -> None:
     write_series(tmp_path / "s", series="1.2.3.4", SeriesDescription="DWI")
-    second = sorted((tmp_path / "s").iterdir())[1]
+    second = sorted((tmp_path / "s").iterdir(), key=lambda file: file.name[-5:])[1]  # by position, not by series
     one = pydicom.dcmread(second)
     if trouble == "missing":
         second.unlink()

@@ -8,16 +8,20 @@ from numpy.typing import NDArray
 
 #: Head is what is brighter than this share of the 99th percentile: above the noise of air, below brain and fluid.
 HEAD_SHARE = 0.2
+#: A region of fewer than this share of the largest one's voxels is noise or an artefact.
+PART_SHARE = 0.02
 #: Normalised values are cut to plus and minus this.
 LIMIT = 5.0
 
 
 def head_mask(image: sitk.Image) -> sitk.Image:
-    """uint8, 1 in the largest connected bright region: the head, or the brain of a skull-stripped image."""
+    """uint8, 1 in the bright regions: the head, or the brain of a skull-stripped image, be it in several parts."""
     smooth = sitk.Median(image, [1, 1, 0])
     level = HEAD_SHARE * float(np.percentile(sitk.GetArrayViewFromImage(image), 99.0))
-    parts = sitk.RelabelComponent(sitk.ConnectedComponent(smooth > level), sortByObjectSize=True)
-    head: sitk.Image = sitk.Cast(parts == 1, sitk.sitkUInt8)
+    parts = sitk.ConnectedComponent(smooth > level)
+    sizes = np.bincount(sitk.GetArrayViewFromImage(parts).ravel())[1:]
+    smallest = int(np.ceil(PART_SHARE * sizes.max())) if sizes.size else 1
+    head: sitk.Image = sitk.Cast(sitk.RelabelComponent(parts, smallest) > 0, sitk.sitkUInt8)
     return head
 
 
