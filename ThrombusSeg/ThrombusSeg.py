@@ -81,6 +81,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self.ui.segmentButton.connect("clicked(bool)", self.onSegment)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
@@ -117,9 +119,31 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event) -> None:
         """Called just after the scene is closed."""
-        self.ui.resultLabel.text = _("No result yet.")
+        self._forgetResult()
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event) -> None:
+        """Called just after a scene was loaded: the panel shows its choices."""
+        self._forgetResult()
+        if self.parent.isEntered:
+            self.setParameterNode(None)
+            self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
+        """Called before a node goes: its selector becomes empty, where it would take another volume by itself."""
+        if self._parameterNode is None or slicer.mrmlScene.IsClosing():
+            return
+        for sequence in SEQUENCES:
+            if getattr(self._parameterNode, f"volume{sequence}") is node:
+                setattr(self._parameterNode, f"volume{sequence}", None)
+
+    def _forgetResult(self) -> None:
+        self.ui.resultLabel.text = _("No result yet.")
+        self.ui.stageLabel.text = ""
+        self.ui.progressBar.value = 0
+        self.ui.detailsText.plainText = ""
 
     def initializeParameterNode(self) -> None:
         """Make sure that the parameter node exists and is observed."""

@@ -10,10 +10,12 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("THROMBUSSEG_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("THROMBUSSEG_SHARED_DATA", ROOT.parent / "shared" / "data"))
 CASE = DATA / "single_cases" / "isles22_case0001"
 
-pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason="the ISLES 2022 case is not here (set THROMBUSSEG_DATA)")
+pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason="no ISLES 2022 case here; set THROMBUSSEG_SHARED_DATA")
+    not CASE.is_dir(), reason="the ISLES 2022 case is not here (set THROMBUSSEG_SHARED_DATA)"
+)
 
 
 def load(headless, path: Path) -> object:

@@ -169,3 +169,9 @@ def test_bad_manifests(content: str, sentence: str, tmp_path: Path) -> None:
         read_manifest(tmp_path / "m.csv")
     with pytest.raises(InputError, match="no manifest"):
         read_manifest(tmp_path / "other.csv")
+
+
+def test_one_file_for_two_sequences(tmp_path: Path) -> None:
+    path = written(tmp_path / "swi.nii.gz", made())
+    with pytest.raises(InputError, match=r"swi\.nii\.gz was given as SWI and as DWI"):
+        read_case({Sequence.SWI: path, Sequence.DWI: path})

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.network import NetworkSettings, UpAttLLSTM, build_network
@@ -158,3 +159,16 @@ def test_impossible_settings_are_refused(values: dict[str, object]) -> None:
 def test_unreadable_settings_are_refused(text: str) -> None:
     with pytest.raises(InputError):
         NetworkSettings.from_json(text)
+
+
+def test_operations_stay_within_the_budget() -> None:
+    slices, rows, columns = 2, 64, 64  # operations grow with the number of voxels, so a small grid tells
+    images = torch.randn(1, 4, slices, rows, columns)
+    full = build_network().eval()
+    counter = FlopCounterMode(display=False)
+    with torch.inference_mode(), counter:
+        full(images, [0, 1, 2, 4])
+    assert counter.get_total_flops() / 1e9 * (32 * 256 * 256) / (slices * rows * columns) < 300
+    with torch.inference_mode(), FlopCounterMode(display=False) as fewer:
+        full(images, range(4), present=torch.tensor([[True, False, False, False]]))
+    assert fewer.get_total_flops() < 0.8 * counter.get_total_flops()  # absent sequences cost nothing

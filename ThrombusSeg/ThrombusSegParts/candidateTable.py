@@ -23,8 +23,8 @@ COLUMNS = (
     ("centroid_right_mm", "Right (mm)", "Center, toward the patient's right"),
     ("centroid_anterior_mm", "Anterior (mm)", "Center, toward the patient's front"),
     ("centroid_superior_mm", "Superior (mm)", "Center, toward the patient's head"),
-    ("first_slice", "First slice", "First slice of the reference volume, counted from 0"),
-    ("last_slice", "Last slice", "Last slice of the reference volume, counted from 0"),
+    ("first_slice", "First slice", "First slice of the reference volume, counted from 1"),
+    ("last_slice", "Last slice", "Last slice of the reference volume, counted from 1"),
 )
 
 

@@ -12,6 +12,9 @@ import vtk
 from .errors import InputVolumeError
 from .sequences import SEQUENCES
 
+#: Every node of a result has this attribute.
+RESULT_ATTRIBUTE = "ThrombusSeg.Role"
+
 
 @dataclass(frozen=True)
 class WrittenVolume:
@@ -55,6 +58,8 @@ def _checkVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> None:
     advice = "Choose another volume, or none."
     if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLLabelMapVolumeNode"):
         raise InputVolumeError(f"What is chosen for {sequence} is not a grayscale volume.", advice)
+    if node.GetAttribute(RESULT_ATTRIBUTE):
+        raise InputVolumeError(f"What is chosen for {sequence} is a result of ThrombusSeg, not an image.", advice)
     image = node.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
         raise InputVolumeError(f"The volume chosen for {sequence} has no voxels.", advice)

@@ -35,26 +35,32 @@ def resultText(result: SegmentationResult) -> str:
     used = ", ".join(result.summary["sequences"]["used"])
     if not result.thrombusFound:
         sentence = _("No thrombus found in {sequences}. This does not mean that no artery is occluded.")
-        return sentence.format(sequences=used)
+        return _withWarnings(sentence.format(sequences=used), result)
     candidates = result.summary["candidates"]
     first = candidates[0]
     several = _("{count} candidates").format(count=len(candidates))
     sentence = _(
         "{count} in {sequences}. Most suspicious: {volume:.0f} mm3, side {side}, probability {probability:.2f}."
     )
-    return sentence.format(
+    text = sentence.format(
         count=_("1 candidate") if len(candidates) == 1 else several,
         sequences=used,
         volume=float(first["volume_mm3"]),
         side=first.get("side") or _("unknown"),
         probability=float(first["probability_max"]),
     )
+    return _withWarnings(text, result)
+
+
+def _withWarnings(text: str, result: SegmentationResult) -> str:
+    """A warning belongs where the answer is read."""
+    return "\n".join([text, *result.summary.get("warnings", ())])
 
 
 def detailsText(result: SegmentationResult) -> str:
-    """Warnings first, then how the result was made."""
+    """How the result was made."""
     summary = result.summary
-    lines = list(summary.get("warnings", ()))
+    lines = []
     lines.append(_("Weights: {name}, SHA-256 {sha256}").format(**summary["weights"]))
     lines.append(
         _("Computed on {device} in {seconds:.1f} s").format(

@@ -13,7 +13,7 @@ import vtk
 
 from .candidateTable import candidateTable
 from .mapColors import createMapColors, findMapColors
-from .nodesToFiles import WrittenVolume, readVolume
+from .nodesToFiles import RESULT_ATTRIBUTE, WrittenVolume, readVolume
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 
@@ -169,6 +169,7 @@ class _Placed:
         self._name = name
         self._reference = reference
         self._nodes: list[slicer.vtkMRMLNode] = []
+        self._hidden: list[slicer.vtkMRMLDisplayNode] = []
         self._hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
         self._folder = self._createFolder()
 
@@ -180,6 +181,7 @@ class _Placed:
         summary: Mapping[str, Any],
     ) -> SegmentationResult:
         """Place everything."""
+        self._hideEarlier()
         self._add(segmentation, "Thrombus segmentation", "segmentation")
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._reference)
         segmentation.CreateDefaultDisplayNodes()
@@ -197,8 +199,19 @@ class _Placed:
             self._name, segmentation, maps["probability"], attention, table, self._folder, summary
         )
 
+    def _hideEarlier(self) -> None:
+        """Two results in the same colors cannot be told apart: those of earlier runs stay in the scene, unseen."""
+        for index in range(self._scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
+            node = self._scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode")
+            display = node.GetDisplayNode()
+            if node.GetAttribute(RESULT_ATTRIBUTE) and display is not None and display.GetVisibility():
+                display.SetVisibility(False)
+                self._hidden.append(display)
+
     def undo(self) -> None:
-        """Remove what was added."""
+        """Remove what was added, and show again what was hidden."""
+        for display in self._hidden:
+            display.SetVisibility(True)
         for node in reversed(self._nodes):
             count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
             displays = [node.GetNthDisplayNode(index) for index in range(count)]
@@ -217,7 +230,7 @@ class _Placed:
 
     def _add(self, node: slicer.vtkMRMLNode, title: str, role: str) -> None:
         node.SetName(self._scene.GenerateUniqueName(title))
-        node.SetAttribute(ATTRIBUTE + "Role", role)
+        node.SetAttribute(RESULT_ATTRIBUTE, role)
         self._scene.AddNode(node)
         self._nodes.append(node)
         item = self._hierarchy.GetItemByDataNode(node)

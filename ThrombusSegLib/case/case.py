@@ -41,10 +41,22 @@ def read_case(paths: Mapping[Sequence, Path], name: str = "case", labels: Path |
     """
     if not paths:
         raise InputError("No sequence was given.", "Give at least one.")
+    _check_distinct(paths)
     images = {sequence: read_image(paths[sequence], sequence) for sequence in Sequence if sequence in paths}
     check_overlap({f"{sequence.value} ({paths[sequence].name})": image for sequence, image in images.items()})
     sources = {sequence: paths[sequence].name for sequence in images}
     return Case(name, images, None if labels is None else read_labels(labels), sources)
+
+
+def _check_distinct(paths: Mapping[Sequence, Path]) -> None:
+    """One file cannot be two sequences; one DICOM folder may hold several."""
+    taken: dict[Path, Sequence] = {}
+    for sequence, path in paths.items():
+        other = taken.setdefault(path.resolve(), sequence)
+        if other is not sequence and path.is_file():
+            raise InputError(
+                f"{path.name} was given as {other.value} and as {sequence.value}.", "Give it as one sequence only."
+            )
 
 
 def read_labels(path: Path) -> sitk.Image:
@@ -74,7 +86,7 @@ def find_case(folder: Path) -> dict[Sequence, tuple[Path, Guess]]:
         InputError: no folder, or DICOM series of several patients or studies.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder.name} is no folder.", "Give the folder of one patient's study.")
+        raise InputError("What was given as the case is no folder.", "Give the folder of one patient's study.")
     fitting: dict[Sequence, list[tuple[Path, Guess]]] = {}
     with quiet():
         guessed = [*_guessed_files(folder), *_guessed_folders(folder)]
@@ -132,6 +144,6 @@ def _check_one_patient(folder: Path, used: list[Series]) -> None:
         values = {series.tags[keyword] for series in used if keyword in series.tags}
         if len(values) > 1:
             raise InputError(
-                f"{folder.name} holds DICOM series of {len(values)} {what}.",
+                f"The folder holds DICOM series of {len(values)} {what}.",
                 "Give the folder of one study, or name the sequences one by one.",
             )

@@ -108,6 +108,6 @@ def _inputs(arguments: argparse.Namespace) -> tuple[Mapping[Sequence, Path], tup
     paths = {sequence: path for sequence, (path, _) in found.items()} | named
     if not paths:
         raise InputError(
-            f"No sequence was recognised in {arguments.case.name}.", "Name them: --swi FILE --dwi FILE ..."
+            "No sequence was recognised in the folder of the case.", "Name them: --swi FILE --dwi FILE ..."
         )
     return paths, tuple(notes)

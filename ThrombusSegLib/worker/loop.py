@@ -82,7 +82,7 @@ class Worker:
                 command = decode(line)
                 self._accept(command)
             except ProtocolError as error:
-                self._error(None, error.kind, error.sentence, error.advice)
+                self._error(error.identity, error.kind, error.sentence, error.advice)
                 continue
             if command.word == "quit":
                 self._todo.put(None)

@@ -43,6 +43,11 @@ class ProtocolError(ThrombusSegError):
 
     kind = "protocol"
 
+    def __init__(self, sentence: str, advice: str = "", identity: str | None = None) -> None:
+        super().__init__(sentence, advice)
+        self.identity = identity
+        """The line's id, if it could be read."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -70,7 +75,7 @@ def encode(event: Mapping[str, Any]) -> bytes:
 
 
 def decode(line: bytes) -> Command:
-    """Raises `ProtocolError` when the line is no command; its `id`, if there is one, is in the error's `id`."""
+    """Raises `ProtocolError` when the line is no command; its id, if there is one, is in the error's `identity`."""
     if len(line) > MAXIMUM_LINE_BYTES:
         raise ProtocolError(f"A line has more than {MAXIMUM_LINE_BYTES} bytes.", "Send one JSON object a line.")
     try:
@@ -80,11 +85,12 @@ def decode(line: bytes) -> Command:
     if not isinstance(values, dict):
         raise ProtocolError("A line is not a JSON object.", "Send one JSON object a line.")
     word, identity = values.get("command"), values.get("id")
+    known = identity if isinstance(identity, str) else None
     if word not in ("segment", "warm", "cancel", "quit"):
-        raise ProtocolError(f"There is no command {word!r}.", "Commands are segment, warm, cancel, quit.")
+        raise ProtocolError(f"There is no command {word!r}.", "Commands are segment, warm, cancel, quit.", known)
     if word in ("segment", "cancel") and not isinstance(identity, str):
         raise ProtocolError(f"The command {word} needs an id.", "Give a text that is unique among your jobs.")
-    return Command(word, identity if isinstance(identity, str) else None, values)
+    return Command(word, known, values)
 
 
 def job_of(command: Command) -> Job:
