@@ -126,7 +126,7 @@ def test_run_from_the_panel(panel, headless, tools, tinyWeights, monkeypatch) ->
 def test_nothing_found_is_said(panel, headless, tools, tinyWeights, monkeypatch) -> None:
     run(panel, headless, tools, tinyWeights, monkeypatch, 1.0)
     tools.wait(panel.logic)
-    assert panel.ui.resultLabel.text == "No thrombus found in SWI, TOF. This does not mean that no artery is occluded."
+    assert panel.ui.resultLabel.text.startswith("No thrombus found in SWI, TOF. This does not mean")
 
 
 def test_cancel_from_the_panel(panel, headless, tools, tinyWeights, monkeypatch) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Where each stage ends on the way from 0 to 1, after what a processor needs for a common case.
 _PREPARED, _PREDICTED, _MEASURED = 0.4, 0.9, 1.0
+#: With fewer sequences a result comes with a warning: the first weights saw such cases seldom (see their card).
+FEW_SEQUENCES = 4
 
 
 def segment_case(
@@ -90,4 +92,8 @@ def _warnings(prepared: Prepared, device: str | None, candidates: Candidates) ->
         found.append(f"{candidates.left_out} further candidates of lower probability are left out of the table.")
     if Sequence.SWI not in prepared.images:
         found.append("Without a susceptibility sequence (SWI or T2*) a thrombus can hardly be seen; expect misses.")
+    if len(prepared.images) < FEW_SEQUENCES:
+        found.append(
+            f"Only {len(prepared.images)} of {len(Sequence)} sequences were given; expect many more false alarms."
+        )
     return tuple(found)
