@@ -175,3 +175,21 @@ def test_one_file_for_two_sequences(tmp_path: Path) -> None:
     path = written(tmp_path / "swi.nii.gz", made())
     with pytest.raises(InputError, match=r"swi\.nii\.gz was given as SWI and as DWI"):
         read_case({Sequence.SWI: path, Sequence.DWI: path})
+
+
+@pytest.mark.parametrize("name", ["../../escape", "a/b", "..", "C:\\\\x", ".hidden"])
+def test_a_case_cannot_lead_out_of_its_folder(name: str, tmp_path: Path) -> None:
+    header = "case,centre,split,SWI,DWI,ADC,FLAIR,TOF,labels"
+    (tmp_path / "m.csv").write_text(f"{header}\n{name},A,test,x.nii,,,,,\n")
+    with pytest.raises(InputError, match="cannot be the name of a folder"):
+        read_manifest(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_a_nifti_file_must_say_how_large_its_voxels_are(value: float, tmp_path: Path) -> None:
+    path = written(tmp_path / "image.nii", made())
+    content = bytearray(path.read_bytes())
+    content[84:88] = np.array([value], "<f4").tobytes()  # pixdim[2]
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="how large its voxels are"):
+        read_image(path)

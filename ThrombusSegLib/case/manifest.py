@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from ..errors import InputError
 from ..sequences import Sequence
 
+#: A case's name becomes that of a folder: nothing that could lead out of it, nor what Windows refuses.
+_NAME = re.compile(r"[^\W_][^/\\:*?\"<>|\x00-\x1f]{0,127}")
 COLUMNS = ("case", "centre", "split", *(sequence.value for sequence in Sequence), "labels")
 
 
@@ -66,6 +69,11 @@ def _row(manifest: Path, number: int, values: Mapping[str, str | None]) -> Manif
     if not texts["case"] or not paths:
         raise InputError(
             f"Line {number} of {manifest.name} has no {'sequence' if texts['case'] else 'case name'}.", "Fill it in."
+        )
+    if not _NAME.fullmatch(texts["case"]):
+        raise InputError(
+            f"Line {number} of {manifest.name}: the case's name cannot be the name of a folder.",
+            "Use letters, digits, spaces, points, lines; results are kept in a folder of that name.",
         )
     labels = manifest.parent / texts["labels"] if texts["labels"] else None
     return ManifestRow(texts["case"], texts["centre"], texts["split"], paths, labels)

@@ -29,6 +29,8 @@ class _Header:
     bytes_per_voxel: int
     offset: int
     """Where the voxels begin, bytes."""
+    spacing: tuple[float, ...]
+    """Along the axes there are, three at most, mm."""
 
 
 def check_nifti(path: Path) -> None:
@@ -43,6 +45,7 @@ def check_nifti(path: Path) -> None:
             header = _read_header(stream)
             if header is None:
                 raise InputError(f"{path.name} cannot be read; it is no NIfTI file.", "Export it again.")
+            _check_spacing(header, path.name)
             read, bad = _read_voxels(stream, header)
             while stream.read(_CHUNK):  # to the end, where gzip keeps its checksum
                 pass
@@ -52,6 +55,14 @@ def check_nifti(path: Path) -> None:
         raise InputError(f"{path.name} is cut off or damaged.", _DAMAGED)
     if bad:
         raise InputError(f"{path.name} holds {bad} voxels that are not numbers (NaN or infinite).", "Export it again.")
+
+
+def _check_spacing(header: _Header, name: str) -> None:
+    """SimpleITK would take 1 mm for what is missing."""
+    if not all(np.isfinite(step) and step != 0.0 for step in header.spacing):
+        raise InputError(
+            f"{name} does not say how large its voxels are (its pixdim is zero or NaN).", "Export it again."
+        )
 
 
 def check_start(path: Path) -> bool:
@@ -80,14 +91,20 @@ def _read_header(stream: BinaryIO | gzip.GzipFile) -> _Header | None:
         if size == 348:
             dimensions = struct.unpack_from(f"{order}8h", start, 40)
             kind, bits = struct.unpack_from(f"{order}2h", start, 70)
+            spacing = struct.unpack_from(f"{order}3f", start, 80)
             start_at = struct.unpack_from(f"{order}f", start, 108)[0]
             offset = int(start_at) if math.isfinite(start_at) else 348
-            return _skipped(stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 348)), 348)
+            return _skipped(
+                stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 348), spacing), 348
+            )
         if size == 540:
             kind, bits = struct.unpack_from(f"{order}2h", start, 12)
             dimensions = struct.unpack_from(f"{order}8q", start, 16)
+            spacing = struct.unpack_from(f"{order}3d", start, 112)
             (offset,) = struct.unpack_from(f"{order}q", start, 168)
-            return _skipped(stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 540)), 348)
+            return _skipped(
+                stream, _Header(order, _product(dimensions), kind, bits // 8, max(offset, 540), spacing), 348
+            )
     return None
 
 
