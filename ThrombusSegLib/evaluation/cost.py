@@ -1,4 +1,4 @@
-"""What the network costs: floating point operations, seconds and memory on this machine, beside a known peer."""
+"""What the network costs: floating point operations, and seconds on this machine, beside a known peer."""
 
 from __future__ import annotations
 

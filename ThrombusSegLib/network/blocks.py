@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -47,8 +46,3 @@ def fold_norms(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, ConvNorm):
             module.fold()
-
-
-def shape_of(features: Tensor) -> torch.Size:
-    """Height and width of (..., H, W)."""
-    return features.shape[-2:]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 #: The largest spacing must exceed the others by this factor to name the slice axis by itself.
 ANISOTROPY = 1.2
@@ -29,7 +30,13 @@ class Grid:
 
     def empty(self, pixel: int = sitk.sitkFloat32) -> sitk.Image:
         """An image of zeros on this grid."""
-        image = sitk.Image(list(self.size), pixel)
+        return self._placed(sitk.Image(list(self.size), pixel))
+
+    def image(self, array: NDArray[np.generic]) -> sitk.Image:
+        """An array (S, H, W) of this grid's size as an image."""
+        return self._placed(sitk.GetImageFromArray(array))
+
+    def _placed(self, image: sitk.Image) -> sitk.Image:
         image.SetSpacing(self.spacing)
         image.SetOrigin(self.origin)
         image.SetDirection(self.direction)

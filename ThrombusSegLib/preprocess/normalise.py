@@ -17,19 +17,22 @@ LIMIT = 5.0
 def head_mask(image: sitk.Image) -> sitk.Image:
     """uint8, 1 in the bright regions: the head, or the brain of a skull-stripped image, be it in several parts."""
     smooth = sitk.Median(image, [1, 1, 0])
-    level = HEAD_SHARE * float(np.percentile(sitk.GetArrayViewFromImage(image), 99.0))
-    parts = sitk.ConnectedComponent(smooth > level)
+    parts = sitk.ConnectedComponent(smooth > _head_level(image))
     sizes = np.bincount(sitk.GetArrayViewFromImage(parts).ravel())[1:]
     smallest = int(np.ceil(PART_SHARE * sizes.max())) if sizes.size else 1
     head: sitk.Image = sitk.Cast(sitk.RelabelComponent(parts, smallest) > 0, sitk.sitkUInt8)
     return head
 
 
+def _head_level(image: sitk.Image) -> float:
+    """What is brighter belongs to the head."""
+    return HEAD_SHARE * float(np.percentile(sitk.GetArrayViewFromImage(image), 99.0))
+
+
 def scale_of(image: sitk.Image) -> tuple[float, float]:
     """Median and spread (the 5th to 95th percentile as multiples of a normal deviation) inside the head."""
     values = sitk.GetArrayViewFromImage(image)
-    level = HEAD_SHARE * float(np.percentile(values, 99.0))
-    inside = values[values > level]
+    inside = values[values > _head_level(image)]
     if inside.size < 10:
         inside = values.ravel()
     low, middle, high = np.percentile(inside, [5.0, 50.0, 95.0])

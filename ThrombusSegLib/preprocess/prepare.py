@@ -179,9 +179,6 @@ def to_reference(
     array: NDArray[np.float32], prepared: Prepared, interpolation: Literal["linear", "nearest"] = "linear"
 ) -> sitk.Image:
     """An array on the working grid as an image on exactly the reference's own grid; 0 outside."""
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(prepared.working_grid.spacing)
-    image.SetOrigin(prepared.working_grid.origin)
-    image.SetDirection(prepared.working_grid.direction)
+    image = prepared.working_grid.image(array)
     kind = sitk.sitkLinear if interpolation == "linear" else sitk.sitkNearestNeighbor
     return sitk.Resample(image, prepared.reference_grid.empty(image.GetPixelID()), sitk.Transform(), kind, 0.0)
