@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -14,8 +14,26 @@ import SimpleITK as sitk
 from ..case import ManifestRow, write_manifest
 from ..errors import InputError
 from ..progress import Progress, report, silent
-from .centres import Centre, find_centre
+from ..sequences import Sequence
+from .centres import Centre, centre_names, find_centre
+from .real import RealShapes
 from .simulate import SimulatedCase, simulate_case
+from .stroke import NO_SHAPES
+
+#: What `centre="all"` means: every bundled centre but the one of the sample case.
+SAMPLE = "sample"
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One case to be simulated."""
+
+    folder: Path
+    centre: Centre
+    seed: int
+    number: int
+    clot: bool
+    shapes: RealShapes
 
 
 def write_cohort(
@@ -24,17 +42,22 @@ def write_cohort(
     centre: str,
     cases: int,
     seed: int,
+    clot_free: int = 0,
+    shapes: RealShapes = NO_SHAPES,
     processes: int = 1,
     split: str = "test",
     progress: Progress = silent,
 ) -> Path:
-    """Simulate cases 0 to `cases` - 1 of a cohort; cases that are already there are kept.
+    """Simulate cases 0 to `cases` - 1 of a cohort at each centre; cases that are already there are kept.
 
     Args:
         out: folder for the cases and `manifest.csv`; made when absent.
-        centre: name of the simulated centre.
-        cases: how many.
-        seed: of the cohort; the same seed gives the same files on any number of processes.
+        centre: name of the simulated centre, several joined by commas, "all", or a settings file (.toml).
+        cases: how many at each centre.
+        seed: of the cohort; the same seed gives the same files on any number of processes, and the same patients at
+            every centre.
+        clot_free: how many of the cases, the last ones, have no clot.
+        shapes: real infarcts and brains to take shapes from (`real.find_real_shapes`).
         processes: how many cases are simulated side by side.
         split: what stands in the manifest's column `split`.
         progress: told after every case.
@@ -43,18 +66,32 @@ def write_cohort(
         The path of the manifest.
 
     Raises:
-        InputError: unknown centre, or a number of cases below one.
+        InputError: unknown centre, a number of cases below one, or more clot-free cases than cases.
     """
-    settings = find_centre(centre)
+    centres = find_centres(centre)
     if cases < 1:
         raise InputError(f"{cases} cases were asked for.", "Ask for at least one.")
+    if not 0 <= clot_free <= cases:
+        raise InputError(f"{clot_free} of {cases} cases were to be clot-free.", f"Choose 0 to {cases}.")
+    if seed < 0 or processes < 1:
+        raise InputError("The seed or the number of processes is too small.", "Choose a seed from 0, processes from 1.")
     out.mkdir(parents=True, exist_ok=True)
-    names = [f"{centre}-{seed}-{number:04d}" for number in range(cases)]
-    for done, _ in enumerate(_written(out, names, settings, seed, processes), 1):
-        report(progress, done / cases, "simulating")
+    orders = [
+        _Order(out / f"{each.name}-{seed}-{number:04d}", each, seed, number, number < cases - clot_free, shapes)
+        for each in centres
+        for number in range(cases)
+    ]
+    for done, _ in enumerate(_written(orders, processes), 1):
+        report(progress, done / len(orders), "simulating")
     manifest = out / "manifest.csv"
-    write_manifest(manifest, [_row(out, name, settings, split) for name in names])
+    write_manifest(manifest, [_row(order, split) for order in orders])
     return manifest
+
+
+def find_centres(names: str) -> list[Centre]:
+    """Centres by their names, joined by commas; "all" is every bundled one but that of the sample case."""
+    wanted = [name for name in centre_names() if name != SAMPLE] if names == "all" else names.split(",")
+    return [find_centre(name.strip()) for name in dict.fromkeys(wanted)]
 
 
 def write_case(folder: Path, case: SimulatedCase) -> None:
@@ -70,23 +107,43 @@ def write_case(folder: Path, case: SimulatedCase) -> None:
     unfinished.rename(folder)
 
 
-def _written(out: Path, names: list[str], centre: Centre, seed: int, processes: int) -> Iterator[str]:
-    """Names of the cases as they are finished."""
-    work = partial(_simulate_and_write, out, names, centre, seed)
+def _written(orders: list[_Order], processes: int) -> Iterator[None]:
+    """One None for each case as it is finished."""
     if processes == 1:
-        yield from map(work, range(len(names)))
+        yield from map(_simulate_and_write, orders)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(work, range(len(names)))
+        try:
+            yield from pool.map(_simulate_and_write, orders)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _simulate_and_write(out: Path, names: list[str], centre: Centre, seed: int, number: int) -> str:
-    folder = out / names[number]
-    if not folder.exists():
-        write_case(folder, simulate_case(centre, seed, number))
-    return names[number]
+def _simulate_and_write(order: _Order) -> None:
+    if order.folder.exists():
+        _check_same(order)
+        return
+    write_case(
+        order.folder, simulate_case(order.centre, order.seed, order.number, clot=order.clot, shapes=order.shapes)
+    )
 
 
-def _row(out: Path, name: str, centre: Centre, split: str) -> ManifestRow:
-    paths = {sequence: out / name / f"{sequence.value}.nii.gz" for sequence in centre.acquisitions}
-    return ManifestRow(case=name, centre=centre.name, split=split, paths=paths, labels=out / name / "labels.nii.gz")
+def _check_same(order: _Order) -> None:
+    """A case that is already there must be the one asked for."""
+    try:
+        clot = json.loads((order.folder / "truth.json").read_text(encoding="ascii"))["clot"]
+    except (OSError, ValueError, KeyError):
+        clot = None
+    if clot is not order.clot:
+        raise InputError(
+            f"The case {order.folder.name} in the output folder belongs to another cohort.",
+            "Choose another folder, or remove the case.",
+        )
+
+
+def _row(order: _Order, split: str) -> ManifestRow:
+    paths = {sequence: order.folder / f"{sequence.value}.nii.gz" for sequence in Sequence}
+    there = {sequence: path for sequence, path in paths.items() if path.exists()}
+    labels = order.folder / "labels.nii.gz"
+    return ManifestRow(case=order.folder.name, centre=order.centre.name, split=split, paths=there, labels=labels)

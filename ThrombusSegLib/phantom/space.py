@@ -19,9 +19,9 @@ Floats = NDArray[np.float32]
 class Space:
     """A regular grid without rotation."""
 
-    size: tuple[int, int, int] = (208, 256, 150)
+    size: tuple[int, int, int] = (256, 320, 150)
     """Voxels along x, y, z."""
-    spacing: tuple[float, float, float] = (0.8, 0.8, 1.0)
+    spacing: tuple[float, float, float] = (0.65, 0.64, 1.0)
     """mm along x, y, z."""
     origin: tuple[float, float, float] = (-83.0, -95.0, -62.0)
     """Centre of the first voxel, LPS mm."""

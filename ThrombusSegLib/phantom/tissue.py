@@ -43,11 +43,20 @@ VEIN = Tissue("vein", 0.85, (1440.0, 1600.0), 80.0, (45.0, 22.0), 2.0, 0.45)
 MICROBLEED = Tissue("microbleed", 0.5, (1000.0, 1000.0), 40.0, (15.0, 8.0), 0.7, 1.5)
 CALCIFICATION = Tissue("calcification", 0.4, (900.0, 1000.0), 30.0, (20.0, 12.0), 0.7, -1.2)
 HYPERINTENSITY = Tissue("white matter hyperintensity", 0.80, (950.0, 1150.0), 150.0, (90.0, 75.0), 1.05)
+MARROW = Tissue("bone marrow", 0.50, (320.0, 400.0), 60.0, (20.0, 12.0), 0.2)
+MUSCLE = Tissue("muscle", 0.75, (1000.0, 1300.0), 38.0, (30.0, 24.0), 1.2)
+GLIOSIS = Tissue("gliosis", 0.88, (1250.0, 1500.0), 170.0, (105.0, 88.0), 1.25)
+IRON = Tissue("iron-rich nucleus", 0.74, (820.0, 900.0), 58.0, (34.0, 18.0), 0.72, 0.3)
 
 #: In the order of the integer label map of `anatomy`.
 TISSUES = (
     AIR, SCALP, BONE, CSF, GREY, WHITE, PALLIDUM, ARTERY, VEIN, MICROBLEED, CALCIFICATION, HYPERINTENSITY,
+    MARROW, MUSCLE, GLIOSIS, IRON,
 )  # fmt: skip
+
+
+#: Tissues that die in an infarct.
+BRAIN = (GREY, WHITE, PALLIDUM, HYPERINTENSITY)
 
 
 def label_of(tissue: Tissue) -> int:
