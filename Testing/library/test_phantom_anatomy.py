@@ -29,7 +29,7 @@ from ThrombusSegLib.phantom.vessels import (
 
 COARSE = Space(size=(84, 104, 76), spacing=(2.0, 2.0, 2.0), origin=(-83.0, -95.0, -62.0))
 CUBE = Space(size=(60, 60, 60), spacing=(1.0, 1.0, 1.0), origin=(-29.5, -29.5, -29.5))
-HEADS = 24
+HEADS = 18
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_tree_is_complete_joined_and_on_its_sides(trees: list[dict[tuple[str, st
     names = {name for name, _ in trees[0]}
     assert set(SEGMENTS) <= names and {"vertebral", "PCom", "ACom", "M3 superior anterior"} <= names
     for tree in trees:
-        assert len(tree) == 34  # 16 pairs, basilar, anterior communicating artery - and nothing twice
+        assert len(tree) == 36  # 17 pairs, basilar, anterior communicating artery - and nothing twice
         for (name, side), artery in tree.items():
             if side != "midline":
                 assert np.sign(artery.points[:, 0].mean()) == (1 if side == "left" else -1), (name, side)
@@ -77,7 +77,7 @@ def test_segments_lie_where_their_names_say(trees: list[dict[tuple[str, str], Ar
             assert abs(ends["A1"][0]) < abs(ends["ICA"][0])  # A1 inwards
             assert middle["M2 superior"][2] > middle["M2 inferior"][2]
             assert middle["A2"][1] < middle["M1"][1] < middle["P2"][1]  # front to back: y grows backwards
-            assert ends["ICA"][2] > tree[("ICA", side)].points[0][2] + 30.0  # upwards from the neck
+            assert ends["ICA"][2] > tree[("ICA cervical", side)].points[0][2] + 30.0  # upwards from the neck
             m3 = [name for name in middle if name.startswith("M3")]
             assert len(m3) == 6 and all(abs(ends[name][0]) > 40.0 for name in m3)
             assert ends["M3 superior anterior"][1] < ends["M3 superior posterior"][1]
@@ -94,7 +94,7 @@ def test_radii_are_in_range_and_taper(trees: list[dict[tuple[str, str], Artery]]
 
 def test_blood_takes_the_way_of_the_variant() -> None:
     thin = fetal = 0
-    for number in range(300):
+    for number in range(150):
         arteries, variants = draw_tree(np.random.default_rng([10, number]))
         by_name = {(each.segment, each.side): each for each in arteries}
         thin += bool(variants.thin_a1)
@@ -109,8 +109,8 @@ def test_blood_takes_the_way_of_the_variant() -> None:
                 assert by_name[("P1", side)].radius_mm < by_name[("PCom", side)].radius_mm
         posterior = {(each.segment, each.side) for each in downstream(arteries, by_name[("basilar", "midline")])}
         assert {side for name, side in posterior if name == "P2"} == {"left", "right"} - set(variants.fetal)
-    assert thin / 300 == pytest.approx(THIN_A1, abs=0.05)
-    assert fetal / 600 == pytest.approx(FETAL_POSTERIOR, abs=0.04)
+    assert thin / 150 == pytest.approx(THIN_A1, abs=0.075)
+    assert fetal / 300 == pytest.approx(FETAL_POSTERIOR, abs=0.06)
 
 
 def test_veins_keep_out_of_arteries_and_inside_the_skull(heads: list[Head]) -> None:
@@ -203,7 +203,7 @@ def test_halves_differ_and_veins_of_both_sides_too(heads: list[Head]) -> None:
     widths = np.array([head.drawn["ventricle_left_share"] for head in heads], dtype=float)
     assert widths.std() > 0.03 and (widths > 1).any() and (widths < 1).any()
     form = replace(draw_form(np.random.default_rng(3)), left_occipital_mm=6.0)
-    left, right = (form.surface_point(np.array([sign * 0.3, 1.0, 0.0]))[1] for sign in (1.0, -1.0))
+    left, right = form.surface_points(np.array([[0.3, 1.0, 0.0], [-0.3, 1.0, 0.0]]))[:, 1]
     assert left > right + 1.0
 
 

@@ -1,4 +1,4 @@
-"""`thrombusseg benchmark`: what the network costs on this machine."""
+"""`thrombusseg benchmark`: what the network and the simulator cost on this machine."""
 
 from __future__ import annotations
 
@@ -15,30 +15,42 @@ def add_parser(commands: Any) -> None:
     """Add the command to the main parser."""
     parser = commands.add_parser(
         "benchmark",
-        help="count operations and measure seconds of the network",
+        help="count operations and measure seconds",
         description="Count floating point operations and measure seconds of the network for one to five sequences, "
-        "beside MONAI's AttentionUnet where MONAI is installed. Writes benchmark.json and benchmark.md.",
+        "beside MONAI's AttentionUnet where MONAI is installed; and seconds of a simulated case. Writes benchmark.json "
+        "and benchmark.md.",
     )
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the figures")
     parser.add_argument("--grid", default="32x256x256", metavar="SxHxW", help="slices x rows x columns")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="timed runs; the smallest counts")
+    parser.add_argument("--only", choices=("network", "simulation"), help="measure only this (default: both)")
     parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, and print the table."""
     slices, rows, columns = _grid(arguments.grid)
-    from ..evaluation.cost import measure_costs, table
+    from ..evaluation.simulation_cost import measure_simulation, sentence
 
+    repeats = max(1, arguments.repeats)
+    figures: dict[str, Any] = {}
+    text = ""
     bar = ProgressBar()
     try:
-        costs = measure_costs((slices, rows, columns), max(1, arguments.repeats), bar)
+        if arguments.only != "simulation":
+            from ..evaluation.cost import measure_costs, table
+
+            figures = measure_costs((slices, rows, columns), repeats, bar)
+            text = table(figures)
+        if arguments.only != "network":
+            figures["simulation"] = measure_simulation(repeats, bar)
+            text += "\n" * bool(text) + sentence(figures["simulation"])
     finally:
         bar.close()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "benchmark.json").write_text(json.dumps(costs, indent=1), encoding="ascii")
-    (arguments.out / "benchmark.md").write_text(table(costs), encoding="utf-8")
-    print(table(costs))
+    (arguments.out / "benchmark.json").write_text(json.dumps(figures, indent=1), encoding="ascii")
+    (arguments.out / "benchmark.md").write_text(text, encoding="utf-8")
+    print(text)
     return 0
 
 

@@ -73,7 +73,7 @@ def _cisterns(labels: NDArray[np.uint8], space: Space, arteries: list[Artery], f
     """CSF around the arteries: wide at the brain's base, narrow along the branches on its surface."""
     tubes = []
     for artery in arteries:
-        room = 2.6 if artery.segment in ("ICA", "basilar", "M1", "A1", "P1") else 1.5
+        room = 2.6 if artery.segment in ("ICA", "ICA cervical", "basilar", "M1", "A1", "P1") else 1.5
         room = 0.7 if artery.segment.startswith("M3") else room
         tubes.append((artery.points[::2], artery.radii[::2] + room + 0.8 * form.atrophy))
     brain = (labels == tissue.label_of(tissue.GREY)) | (labels == tissue.label_of(tissue.WHITE))

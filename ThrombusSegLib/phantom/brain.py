@@ -26,8 +26,8 @@ HORNS = (
       (32, 16, -15), (29, 0, -19)], [2.0, 3.6, 4.2, 4.0, 4.4, 6.0, 5.6, 3.0, 2.2, 1.6]),
     ([(22, 38, 11), (23, 52, 8), (20, 64, 6), (16, 72, 5)], [6.0, 4.6, 2.8, 1.2]),
 )  # fmt: skip
-BRAINSTEM = [(0, 22, -4), (0, 25, -13), (0, 29, -24), (0, 31, -34), (0, 35, -46), (0, 40, -56), (0, 42, -72)]
-BRAINSTEM_RADII = [9.0, 9.5, 11.0, 11.5, 8.0, 6.5, 5.5]
+BRAINSTEM = [(0, 23, -4), (0, 27, -13), (0, 29, -24), (0, 31, -34), (0, 35, -46), (0, 40, -56), (0, 42, -72)]
+BRAINSTEM_RADII = [9.0, 9.0, 11.0, 11.5, 8.0, 6.5, 5.5]
 #: Grey nuclei of the left side: name -> (nodes, radii in mm).
 NUCLEI: dict[str, tuple[list[Triple], list[float]]] = {
     "caudate": ([(13, -20, 2), (13, -12, 10), (14, -2, 17), (17, 12, 22), (20, 24, 21)], [4.0, 4.8, 3.8, 2.4, 1.5]),
@@ -72,7 +72,8 @@ def _distance_to_sulci(
     np.maximum(
         np.minimum(inner, deep) - bottom, apart, out=bottom
     )  # beyond the bottom of a sulcus: at least as far as that
-    return np.minimum(bottom, inner - np.float32(0.2 + 1.3 * form.atrophy), out=bottom)
+    nearest: Floats = np.minimum(bottom, inner - np.float32(0.2 + 1.3 * form.atrophy), out=bottom)
+    return nearest
 
 
 def _coarse(axes: tuple[Floats, Floats, Floats]) -> tuple[Floats, Floats, Floats]:
@@ -95,7 +96,7 @@ def _sulci(axes: tuple[Floats, Floats, Floats], form: Form, random: np.random.Ge
     slopes = np.gradient(values, COARSE_MM)
     steep = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2) + np.float32(0.02)
     depth = form.sulcus_mm * (1.0 + 0.3 * smooth_field((x, y, z), random, 22.0))
-    return np.clip(values / steep, -9.0, 9.0), np.clip(depth, 4.0, 24.0).astype(np.float32)
+    return np.clip(values / steep, -9.0, 9.0), np.clip(depth, 5.0, 27.0).astype(np.float32)
 
 
 def _looked_up(values: Floats, at: list[Floats], axes: tuple[Floats, Floats, Floats]) -> Floats:
@@ -186,11 +187,11 @@ def paint_hindbrain(labels: Labels, depth: Floats, space: Space, form: Form, ran
     around, core = (
         paint_tubes(space, [(path, radii + more)], (1.2, 1.0, 1.0))[box] > 0.5 for more in (3.5 + form.atrophy, 0.0)
     )
-    around &= np.broadcast_to(z < -7.0, around.shape)
-    fossa = (under > -1.0) & (behind > 0) & (depth[box] > -GAP_MM)
+    around &= (z < -7.0) & ((z > -17.0) | (y < 33.0))  # behind it, the fourth ventricle and the peduncles
+    fossa = (under > -0.4) & (behind > 0) & (depth[box] > -GAP_MM)
     free = (part != of(tissue.AIR)) & (part != of(tissue.BONE)) | (core | around) & (z < -50)
     part[(fossa | around) & free] = of(tissue.CSF)
-    inside = np.minimum(np.minimum(depth[box] - 1.0, under - 1.5), y - 22.0 - 0.1 * np.abs(x)) - form.atrophy
+    inside = np.minimum(np.minimum(depth[box] - 1.0, under - 0.7), y - 22.0 - 0.1 * np.abs(x)) - form.atrophy
     inside = np.where(fossa & ~around, inside, -1.0).astype(np.float32)
     _folia(part, inside, (x, y, z), smooth_field(axes, random, 12.0))
     part[core & free] = of(tissue.WHITE)
@@ -215,8 +216,9 @@ def _folia(part: Labels, inside: Floats, axes: tuple[Floats, Floats, Floats], no
 
 
 def _peduncles(labels: Labels, space: Space, form: Form) -> None:
-    """The white bridges from the pons to both halves of the cerebellum."""
+    """The white bridges from the pons to both halves of the cerebellum, and from the midbrain to the cerebrum."""
     ways = [[(s * 9, 31, -31), (s * 17, 38, -33), (s * 24, 48, -36)] for s in (-1.0, 1.0)]
+    ways += [[(s * 15, 11, 1), (s * 11, 16, -9), (s * 5, 21, -20)] for s in (-1.0, 1.0)]
     tubes: Tubes = [(_along(np.array(way) * form.size, 15), 5.5) for way in ways]
     inside = paint_tubes(space, tubes) > 0.5
     labels[inside & (labels >= tissue.label_of(tissue.CSF))] = tissue.label_of(tissue.WHITE)
@@ -225,7 +227,7 @@ def _peduncles(labels: Labels, space: Space, form: Form) -> None:
 def _along(nodes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """`count` points evenly spread over a smooth path."""
     path = smooth_path(nodes)
-    return path[np.linspace(0, len(path) - 1, count).round().astype(int)]
+    return np.asarray(path[np.linspace(0, len(path) - 1, count).round().astype(int)])
 
 
 def horn_tubes(form: Form, grown_mm: float = 0.0, ends_mm: float = 0.0) -> Tubes:

@@ -132,7 +132,7 @@ def _old_lesions(painter: Painter, burden: float) -> None:
         else:
             found = painter.anywhere(tissue.GREY)
             if found is not None:
-                cortical += _cavity(painter, found, float(random.uniform(6.0, 20.0)), float(random.uniform(2.0, 5.0)))
+                cortical += _cavity(painter, found, float(random.uniform(5.0, 16.0)), float(random.uniform(2.0, 5.0)))
     painter.drawn.update(old_lacunes=lacunes, old_cortical_infarcts=cortical)
 
 
@@ -141,7 +141,11 @@ def _cavity(painter: Painter, centre: Triple, radius: float, rim_mm: float) -> b
     box, distance = _ragged(painter, centre, radius + rim_mm, radius)
     part = painter.labels[box]
     brain = painter.brain[part]
-    outer = brain & (distance < radius + rim_mm)
+    x, y, z = axes_in(painter.space, box)
+    own_side = (x - painter.form.middle(y)) * centre[0] > 0  # an infarct keeps to one hemisphere,
+    here = painter.form.under_tentorium(*(np.full((1, 1, 1), each, dtype=np.float32) for each in centre))
+    own_side = own_side & (painter.form.under_tentorium(x, y, z) == here)  # of the cerebrum or of the cerebellum
+    outer = brain & (distance < radius + rim_mm) & own_side
     inner = outer & (distance < radius)
     part[outer] = tissue.label_of(tissue.GLIOSIS)
     part[inner] = tissue.label_of(tissue.CSF)
@@ -151,12 +155,12 @@ def _cavity(painter: Painter, centre: Triple, radius: float, rim_mm: float) -> b
 
 def _ragged(painter: Painter, centre: Triple, reach: float, radius: float) -> tuple[Box, NDArray[np.float32]]:
     """Distance to a point in mm, bent by noise in proportion to the radius, in a box that holds it."""
-    half = np.full(3, reach * 1.3)
+    half = np.full(3, reach * 1.5)
     box, distance = ellipsoid_in(painter.space, centre, half)
     if distance.size == 0:
         return box, distance
     noise = smooth_field(axes_in(painter.space, box), painter.random, max(2.0, 0.6 * radius))
-    return box, (distance * np.float32(half[0]) + np.float32(0.12 * radius) * noise).astype(np.float32)
+    return box, (distance * np.float32(half[0]) + np.float32(0.28 * radius) * noise).astype(np.float32)
 
 
 def _iron(painter: Painter) -> None:

@@ -78,14 +78,14 @@ class Form:
         width = HALF_AXES[0] * (1.0 - 0.13 * forward**2)
         flat = ((np.abs(x) / width) ** 2.3 + (np.abs(y) / half) ** 2.3) ** np.float32(2 / 2.3)
         height = np.where(z > 0, (z / HALF_AXES[2]) ** 2, (np.abs(z) / DOWN_MM) ** 5)
-        return np.sqrt(flat + height, dtype=np.float32)
+        return np.asarray(np.sqrt(flat + height), dtype=np.float32)
 
     def floor(self, x: Floats, y: Floats) -> Floats:
         """Height of the skull's base in this head, mm; LPS mm, shapes broadcast."""
         x, y = np.abs(x / np.float32(self.size[0])), y / np.float32(self.size[1])
         behind = behind_ridge(x, y)
         middle = np.maximum(MIDDLE_FOSSA, RIDGE + 1.1 * behind)
-        rise = 1.1 * np.maximum(y - 62.0, 0.0) + 0.7 * np.maximum(x - 25.0, 0.0)
+        rise = 1.1 * np.maximum(np.sqrt(x**2 + (y - 42.0) ** 2) - 33.0, 0.0)
         posterior = np.maximum(POSTERIOR_FOSSA + rise, RIDGE - 3.0 * behind)
         base = np.where(behind > 0, posterior, middle)
         base = np.where((behind < 0) & (y > -22), base + _step(14.0 - x, 1.5) * np.maximum(SELLA - base, 0), base)
@@ -98,7 +98,12 @@ class Form:
         """Height of the tentorium in this head, mm; it means something behind the petrous ridge only."""
         x, y = np.abs(x / np.float32(self.size[0])), y / np.float32(self.size[1])
         low = 0.0085 * x**2 + 0.28 * np.maximum(y - 42.0, 0) + 1.4 * np.maximum(42.0 - y, 0) * _step(x - 12.0, 3.0)
-        return np.asarray((6.0 - low) * self.size[2], dtype=np.float32)
+        return np.asarray((3.0 - low) * self.size[2], dtype=np.float32)
+
+    def under_tentorium(self, x: Floats, y: Floats, z: Floats) -> NDArray[np.bool_]:
+        """Whether a point belongs to the posterior fossa; LPS mm, shapes broadcast."""
+        behind = behind_ridge(np.abs(x / np.float32(self.size[0])), y / np.float32(self.size[1]))
+        return np.asarray((behind > 0) & (z < self.tentorium(x, y)))
 
     def middle(self, y: Floats) -> Floats:
         """Where the interhemispheric fissure lies, x in mm."""
@@ -109,21 +114,20 @@ class Form:
         """Height of the Sylvian fissure along y, mm; `side` 0 left, 1 right."""
         return np.asarray((-14.0 + self.fissure_slope[side] * (y / self.size[1] + 14.0)) * self.size[2], np.float32)
 
-    def surface_point(self, direction: Points, depth_mm: float = 0.0) -> Points:
-        """Where a ray from the middle leaves the brain's outline, `depth_mm` further in; LPS mm, (3,)."""
+    def surface_points(self, directions: Points, depth_mm: Points | float = 0.0) -> Points:
+        """Where rays from the middle leave the brain's outline, `depth_mm` further in; LPS mm, (N, 3) -> (N, 3)."""
         middle = np.array(self.place(*CENTRE))
-        away = direction / np.linalg.norm(direction)
-        x, y, z = (np.array([each], dtype=np.float32) for each in middle + 50.0 * away)
-        reach = 50.0
-        for _ in range(4):  # the outline is no ellipsoid: scale until the point lies on it
-            reach /= float(self.radius((x, y, z))[0])
-            x, y, z = (np.array([each], dtype=np.float32) for each in middle + reach * away)
-        return np.asarray(middle + (reach - depth_mm) * away)
+        away = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        reach = np.full(len(away), 50.0)
+        for _ in range(4):  # the outline is no ellipsoid: scale until the points lie on it
+            x, y, z = (middle + reach[:, None] * away).astype(np.float32).T
+            reach = reach / self.radius((x, y, z))
+        return np.asarray(middle + (reach - depth_mm)[:, None] * away)
 
 
 def behind_ridge(x: Floats, y: Floats) -> Floats:
     """How far a point lies behind the petrous ridge, mm; average coordinates, |x|."""
-    return y - 8.0 - 0.5 * np.maximum(x - 8.0, 0.0)
+    return np.asarray(y - 8.0 - 0.5 * np.maximum(x - 8.0, 0.0), dtype=np.float32)
 
 
 def _step(distance: Floats, soft: float) -> Floats:
@@ -140,12 +144,12 @@ def draw_form(random: np.random.Generator) -> Form:
         right_frontal_mm=float(random.normal(2.5, 2.0)),
         left_occipital_mm=float(random.normal(3.5, 2.5)),
         bend_mm=float(random.normal(0.0, 0.8)),
-        ventricle_width=float((0.72 + 0.65 * atrophy) * random.uniform(0.85, 1.18)),
+        ventricle_width=float((0.75 + 1.0 * atrophy) * random.uniform(0.85, 1.18)),
         ventricle_left_share=float(np.exp(random.normal(0.05, 0.10))),
         skull_mm=float(random.uniform(4.5, 8.0)),
         scalp_mm=float(random.uniform(4.0, 7.5)),
         cortex_mm=float(random.uniform(2.5, 3.1)) - 0.3 * atrophy,
-        sulcus_mm=float(random.uniform(14.0, 19.0)),
-        gyrus_mm=float(random.uniform(6.8, 8.0)),
+        sulcus_mm=float(random.uniform(16.0, 21.0)),
+        gyrus_mm=float(random.uniform(6.4, 7.4)),
         fissure_slope=(float(random.normal(0.50, 0.05)), float(random.normal(0.58, 0.05))),
     )

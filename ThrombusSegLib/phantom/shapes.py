@@ -6,7 +6,7 @@ Frame: LPS mm; arrays (z, y, x).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,8 @@ def _box_mean(values: Floats) -> Floats:
     for axis in range(3):
         padded = np.pad(values, [(1, 1) if each == axis else (0, 0) for each in range(3)], mode="edge")
         count = values.shape[axis]
-        values = sum((np.take(padded, range(k, k + count), axis=axis) for k in range(3)), np.float32(0)) / np.float32(3)
+        first, second, third = (np.take(padded, range(k, k + count), axis=axis) for k in range(3))
+        values = (first + second + third) / np.float32(3)
     return values
 
 
@@ -157,13 +158,22 @@ def paint_tubes(
     return inside
 
 
+def _true_share(radii: Points, edge: float) -> Points:
+    """A tube's section over that of its soft picture, which falls from 1 to 0 over `edge` mm at the wall.
+
+    The picture's section is pi (r^2 + edge^2 / 12), or a cone's, pi (r + edge / 2)^3 / (3 edge), where r < edge / 2.
+    """
+    wide = radii**2 / (radii**2 + edge**2 / 12.0)
+    thin = 3.0 * edge * radii**2 / (radii + edge / 2.0) ** 3
+    return np.where(radii >= edge / 2.0, wide, thin)
+
+
 def _paint_balls(
     inside: Floats, space: Space, points: Points, radii: Points, how: tuple[NDArray[np.float64], bool]
 ) -> None:
     """Balls of about the same size, through one stencil of voxel offsets."""
     stretch, true_volume = how
-    spacing, size = np.array(space.spacing), np.array(space.size)
-    edge = float(spacing.mean())
+    spacing, size, edge = np.array(space.spacing), np.array(space.size), float(np.mean(space.spacing))
     half = np.ceil((radii.max() + 0.5 * edge) * stretch / spacing + 0.5).astype(int)
     stencil = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in half), indexing="ij"), axis=-1).reshape(-1, 3)
     near = np.linalg.norm(np.maximum(np.abs(stencil) - 0.5, 0) * spacing / stretch, axis=1) < radii.max() + 0.5 * edge
@@ -171,7 +181,7 @@ def _paint_balls(
     index = np.rint((points - space.origin) / spacing).astype(np.int64)
     rest = ((index * spacing + space.origin - points) / stretch).astype(np.float32)
     offsets = (stencil * spacing / stretch).astype(np.float32)
-    full = np.float32(1.0) * np.minimum(1.0, radii**2 * 3 * edge / (radii + edge / 2) ** 3) if true_volume else None
+    full = _true_share(radii, edge).astype(np.float32) if true_volume else None
     flat = inside.reshape(-1)
     inner = ((index >= half) & (index < size - half)).all(axis=1)
     step = max(1, CHUNK // len(stencil))
@@ -181,22 +191,10 @@ def _paint_balls(
         distance = np.sqrt(delta[0] ** 2 + delta[1] ** 2 + delta[2] ** 2)
         fraction = np.clip(0.5 + (radii[part, None].astype(np.float32) - distance) / np.float32(edge), 0.0, 1.0)
         if full is not None:
-            fraction *= full[part, None].astype(np.float32)
+            fraction *= full[part, None]
         position = index[part, None, :] + stencil
         good = fraction > 0
         if not inner[part].all():
             good &= ((position >= 0) & (position < size)).all(axis=2)
         x, y, z = (position[..., k][good] for k in range(3))
         np.maximum.at(flat, (z * size[1] + y) * size[0] + x, fraction[good])
-
-
-def set_where(
-    labels: NDArray[np.uint8],
-    space: Space,
-    centre: Triple,
-    radii: Triple,
-    to: Callable[[NDArray[np.uint8], Floats], None],
-) -> None:
-    """Let `to(labels in the box, normalised radius)` change the labels around an ellipsoid in place."""
-    box, radius = ellipsoid_in(space, centre, radii, 1.4)
-    to(labels[box], radius)

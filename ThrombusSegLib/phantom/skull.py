@@ -11,6 +11,7 @@ from .shapes import axes_in, box_around, ellipsoid_in, paint_tubes, smooth_field
 from .space import Floats, Space, smooth_path
 
 Labels = NDArray[np.uint8]
+Points = NDArray[np.float64]
 #: Steps per millimetre at which the layers are looked up.
 STEPS = 4
 #: Air cavities, average coordinates in mm: name -> (centre, half-axes, range of the size); both sides where x is not 0.
@@ -21,6 +22,8 @@ AIR = {
     "nose": ((5.5, -52.0, -56.0), (4.0, 26.0, 12.0), (0.9, 1.1)),
     "maxillary": ((27.0, -52.0, -60.0), (12.0, 14.0, 13.0), (0.8, 1.15)),
 }
+#: Ellipsoids that face and neck fill: centre and half-axes.
+NECK = (((0.0, -22.0, -70.0), (70.0, 79.0, 66.0)), ((0.0, 38.0, -90.0), (66.0, 62.0, 66.0)))
 EYE = ((32.0, -66.0, -26.0), (12.0, 12.0, 12.0))
 
 
@@ -75,12 +78,18 @@ def _base(labels: Labels, fields: tuple[Floats, Floats], space: Space, form: For
 def _face(labels: Labels, space: Space, form: Form) -> None:
     """Face and neck as muscle under skin; temporal muscles beside the skull; the eyes."""
     of = tissue.label_of
-    for centre, radii in (((0.0, -26.0, -70.0), (60.0, 74.0, 62.0)), ((0.0, 40.0, -84.0), (62.0, 58.0, 60.0))):
-        where, radius = ellipsoid_in(space, form.place(*centre), radii * form.size)
-        part = labels[where]
-        air = part == of(tissue.AIR)
-        part[air & (radius < 1.0)] = of(tissue.SCALP)
-        part[air & (radius < 0.9)] = of(tissue.MUSCLE)
+    box = box_around(space, np.array([-85.0, -110.0, -140.0]), np.array([85.0, 115.0, 0.0]))
+    axes = form.average(axes_in(space, box))
+    parts = [
+        sum((((axis - c) / r) ** 2 for axis, c, r in zip(axes, middle, half, strict=True)), np.float32(0.0))
+        for middle, half in NECK
+    ]
+    radius = np.minimum(parts[0], parts[1])
+    part = labels[box]
+    air = part == of(tissue.AIR)
+    part[air & (radius < 1.0)] = of(tissue.SCALP)
+    low = np.broadcast_to(axes[2] < -36.0, part.shape) & (part == of(tissue.SCALP))
+    part[(air | low) & (radius < 0.82)] = of(tissue.MUSCLE)
     for sign in (-1.0, 1.0):
         where, radius = ellipsoid_in(space, form.place(sign * 66.0, -18.0, -12.0), (9.0, 24.0, 30.0))
         part = labels[where]
@@ -110,10 +119,10 @@ def _cavities(labels: Labels, space: Space, form: Form, random: np.random.Genera
 
 def _ears(labels: Labels, space: Space, form: Form, random: np.random.Generator) -> None:
     """Ear canals and the cells of the mastoid bones, as balls of air close to the temporal lobe and the cerebellum."""
-    tubes = []
+    tubes: list[tuple[Points, Points | float]] = []
     for sign in (-1.0, 1.0):
         canal = np.array([form.place(sign * x, y, z) for x, y, z in ((80, 14, -47), (66, 15, -45), (50, 17, -43))])
-        tubes.append((smooth_path(canal), random.uniform(2.2, 3.6)))
+        tubes.append((smooth_path(canal), float(random.uniform(2.2, 3.6))))
         cells = int(random.integers(8, 30))
         spread = random.uniform(-1.0, 1.0, size=(cells, 3)) * (8.0, 11.0, 12.0)
         centres = spread + np.array(form.place(sign * 57.0, 33.0, -43.0))

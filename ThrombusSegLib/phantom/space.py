@@ -46,16 +46,6 @@ class Space:
         image.SetOrigin(self.origin)
         return image
 
-    def smooth_noise(self, random: np.random.Generator, scale_mm: float) -> Floats:
-        """A random field of about unit variance that varies over `scale_mm`; (z, y, x)."""
-        counts = [int(np.ceil(n * h / scale_mm)) + 4 for n, h in zip(self.size, self.spacing, strict=True)]
-        coarse = sitk.GetImageFromArray(random.standard_normal(counts[::-1]).astype(np.float32))
-        coarse.SetSpacing([scale_mm] * 3)
-        coarse.SetOrigin([start - 1.5 * scale_mm for start in self.origin])
-        # Linear interpolation between the nodes halves the variance on average (2/3 per axis).
-        fine = sitk.Resample(coarse, list(self.size), sitk.Transform(), sitk.sitkLinear, self.origin, self.spacing)
-        return np.asarray(sitk.GetArrayFromImage(fine), dtype=np.float32) * np.float32(1.5**1.5)
-
     def ellipsoid(self, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Floats:
         """Normalised radius of every voxel: 1 on the surface of the ellipsoid; centre and radii in mm."""
         parts = [((axis - c) / r) ** 2 for axis, c, r in zip(self.axes(), centre, radii, strict=True)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import tissue
 from .anatomy import Head
 from .real import RealShapes, real_infarct
+from .shapes import smooth_field
 from .space import Floats, Space, Tubes, arc_length
 from .territory import Territory, find_territory, infarct_of
 from .vessels import Artery, downstream
@@ -251,7 +252,9 @@ def draw_mimic(space: Space, head: Head, random: np.random.Generator) -> Stroke:
         where = np.argwhere(head.labels[::4, ::4, ::4] == tissue.label_of(kind)) * 4
         centre = where[int(random.integers(len(where)))][::-1] * space.spacing + space.origin
         size = random.uniform(10.0, 25.0) if mimic == "swelling" else random.uniform(3.0, 7.0)
-        radius = space.ellipsoid(tuple(centre), (size, 1.2 * size, size)) + 0.2 * space.smooth_noise(random, 9.0)
+        radius = space.ellipsoid(tuple(centre), (size, 1.2 * size, size)) + 0.2 * smooth_field(
+            space.axes(), random, 9.0
+        )
         alive = np.isin(head.labels, [tissue.label_of(each) for each in tissue.BRAIN])
         changed = (np.clip(2.0 * (1.2 - radius), 0.0, 1.0) * alive).astype(np.float32)
     return Stroke(empty, changed, empty, empty, clot_tissue(0.0), hours, None, mimic)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from . import tissue
 from .anatomy import Head
+from .shapes import smooth_field
 from .space import Floats, Space
 from .vessels import Artery
 
@@ -70,7 +71,9 @@ def find_territory(space: Space, head: Head, occluded: list[Artery], random: np.
     blocked = [no_blood and artery.segment in PERFORATING for artery, no_blood in zip(feeding, dead, strict=True)]
     perforated = np.array([False, *blocked])[nearest]
     depth = _distance(alive & ~starved, space, steps) + PERFORATING_MM * perforated
-    rough = space.smooth_noise(random, 9.0)[:: steps[0], :: steps[1], :: steps[2]]
+    x, y, z = space.axes()
+    coarse = (x[:, :, :: steps[2]], y[:, :: steps[1]], z[:: steps[0]])
+    rough = smooth_field(coarse, random, 9.0)
     voxel = float(np.prod(space.spacing) * np.prod(steps)) / 1000.0
     return Territory(
         starved, (depth + ROUGH_MM * rough).astype(np.float32), (steps[0], steps[1], steps[2]), starved.sum() * voxel

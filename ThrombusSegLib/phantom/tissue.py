@@ -3,6 +3,8 @@
 Sources: T1 and T2 of grey and white matter at 3 T, Wansapura et al., J Magn Reson Imaging 9:531 (1999); T2* at 1.5 and
 3 T, Peters et al., Magn Reson Imaging 25:748 (2007); T1 at 1.5 T, Rooney et al., Magn Reson Med 57:308 (2007). Those
 of scalp, bone, air and vessels are round figures of our choice, good enough for contrast and for nothing else.
+Diffusivities of grey and white matter: Helenius et al., AJNR 23:194 (2002). Susceptibility of veins: that of red cells
+times a haematocrit of 0.4 times an oxygen extraction of a third (Qin et al., Magn Reson Med 65:471, 2011: 0.37).
 Susceptibilities are relative to brain tissue, in ppm (SI); fully deoxygenated red cells differ by about 4 pi * 0.27 =
 3.4 ppm (Spees et al., Magn Reson Med 45:533, 2001), air by about 9.4.
 """
@@ -56,7 +58,7 @@ TISSUES = (
 
 
 #: Tissues that die in an infarct.
-BRAIN = (GREY, WHITE, PALLIDUM, HYPERINTENSITY)
+BRAIN = (GREY, WHITE, PALLIDUM, HYPERINTENSITY, IRON)
 
 
 def label_of(tissue: Tissue) -> int:

@@ -109,7 +109,7 @@ def _sinuses(random: np.random.Generator, form: Form, drawn: dict[str, float]) -
         drawn[f"{name}_mm"] = width
     angles = np.linspace(-0.05, 0.97, 26) * np.pi  # from the forehead over the top to the confluence
     rays = np.stack([0 * angles, -np.cos(angles), np.sin(angles)], axis=1)
-    arch = np.array([form.surface_point(ray, -0.6) for ray in rays])
+    arch = form.surface_points(rays, -0.6)
     arch = arch[arch[:, 2] > -8.0 * form.size[2]]
     arch[:, 0] = form.middle(arch[:, 1].astype(np.float32)) * 0.5
     width = float(random.uniform(2.4, 3.8))
@@ -122,7 +122,7 @@ def _sinuses(random: np.random.Generator, form: Form, drawn: dict[str, float]) -
 def _cortical(random: np.random.Generator, form: Form, drawn: dict[str, float]) -> list[Tube]:
     """Veins on the convexity that climb to the superior sagittal sinus, and short ones anywhere on the surface."""
     tubes: list[Tube] = []
-    climbing, short = int(random.integers(12, 26)), int(random.integers(10, 30))
+    climbing, short = int(random.integers(16, 34)), int(random.integers(30, 80))
     for _ in range(climbing):
         sign, azimuth = random.choice([-1.0, 1.0]), random.uniform(-0.75, 0.8) * np.pi / 2
         heights = np.linspace(random.uniform(0.05, 0.7), 1.5, 7)
@@ -131,15 +131,15 @@ def _cortical(random: np.random.Generator, form: Form, drawn: dict[str, float]) 
             [sign * np.cos(heights) * np.cos(turn), np.sin(turn) * np.cos(heights), np.sin(heights)], axis=1
         )
         rays[:, 1] = np.sin(turn) * (0.35 + 0.65 * np.cos(heights))
-        path = smooth_path(np.array([form.surface_point(ray, random.uniform(0.2, 1.8)) for ray in rays]))
-        tubes.append((path, _growing(random, len(path), float(random.uniform(0.45, 1.25)))))
+        path = smooth_path(form.surface_points(rays, random.uniform(0.2, 1.8, size=7)))
+        tubes.append((path, _growing(random, len(path), float(random.uniform(0.5, 1.35)))))
     for _ in range(short):
         ray = random.normal(size=3)
         ray[2] = abs(ray[2]) - 0.35
         turn3 = random.normal(size=3) * 0.12
-        rays = [ray / np.linalg.norm(ray) + turn3 * step for step in range(4)]
-        path = smooth_path(np.array([form.surface_point(each, random.uniform(0.5, 7.0)) for each in rays]))
-        tubes.append((path, _growing(random, len(path), float(random.uniform(0.3, 0.9)))))
+        along = ray / np.linalg.norm(ray) + turn3 * np.arange(4)[:, None]
+        path = smooth_path(form.surface_points(along, random.uniform(0.5, 13.0, size=4)))
+        tubes.append((path, _growing(random, len(path), float(random.uniform(0.35, 0.95)))))
     drawn.update(climbing_veins=climbing, short_cortical_veins=short)
     return tubes
 
@@ -162,13 +162,13 @@ def _insular(random: np.random.Generator, form: Form, drawn: dict[str, float]) -
 def _medullary(random: np.random.Generator, form: Form, drawn: dict[str, float]) -> list[Tube]:
     """Fine veins of the white matter, which run from beside the ventricle straight outwards."""
     tubes: list[Tube] = []
-    count = int(random.integers(8, 40))
+    count = int(random.integers(16, 70))
     for _ in range(count):
         sign, back = random.choice([-1.0, 1.0]), random.uniform(-26, 46)
         start = np.array([sign * (13.0 + 0.12 * max(back, 0.0)), back, 22.0 - 0.1 * abs(back - 5)])
         step = np.array([sign * random.uniform(3, 7), random.normal(0, 2) + 0.05 * back, random.uniform(1, 6)])
         nodes = (start + step * np.arange(4)[:, None])[::-1] * form.size
         path = smooth_path(nodes + random.normal(0.0, 0.4, size=nodes.shape))
-        tubes.append((path, _growing(random, len(path), float(random.uniform(0.2, 0.55)))))
+        tubes.append((path, _growing(random, len(path), float(random.uniform(0.3, 0.7)))))
     drawn["medullary_veins"] = count
     return tubes

@@ -46,11 +46,12 @@ class Artery:
         return self.radius_mm * np.linspace(1.0, self.taper, len(self.points))
 
 
-#: Arteries in which a clot may begin: segment -> (upstream segment, mean radius in mm, nodes on the LEFT side, LPS mm)
+#: The carotid in neck and skull base, then all arteries in which a clot may begin: segment -> (upstream segment, mean
+#: radius in mm, nodes on the LEFT side, LPS mm).
 COURSES: dict[str, tuple[str | None, float, Nodes]] = {
-    "ICA": (None, 2.0, [
-        (24, 17, -60), (24, 12, -51), (19, 5, -44), (13, 2, -40), (12, 2, -34), (12, -7, -32), (12, -11, -27),
-        (12, -8, -22), (11, -3, -18),
+    "ICA cervical": (None, 2.2, [(24, 17, -60), (24, 12, -51), (19, 5, -44), (13, 2, -40)]),
+    "ICA": ("ICA cervical", 2.0, [
+        (13, 2, -40), (12, 2, -34), (12, -7, -32), (12, -11, -27), (12, -8, -22), (11, -3, -18),
     ]),
     "M1": ("ICA", 1.35, [(11, -3, -18), (17, -4, -19), (24, -3, -20), (31, -1, -18)]),
     "M2 superior": ("M1", 1.0, [(31, -1, -18), (36, -4, -10), (39, -6, 2), (40, 2, 16), (44, 14, 26), (52, 22, 32)]),
@@ -186,7 +187,8 @@ def _course(
     """A smooth path through the nodes, scaled and shaken; `start` replaces the first node."""
     scale, wander = shape
     course = np.array(nodes, dtype=np.float64) * scale
-    course[1:] += random.normal(0.0, wander, size=course[1:].shape)
+    shake = random.normal(0.0, wander, size=course[1:].shape)
+    course[1:] += np.clip(shake, -1.6 * wander, 1.6 * wander)
     if start is not None:
         course[0] = start
     return smooth_path(course)
@@ -219,7 +221,7 @@ def _posterior_communicating(
 ) -> Artery:
     """From the carotid's end to where P1 becomes P2: thin, or wide enough to feed P2."""
     carotid, first = own["ICA"].points, own["P1"].points
-    start = carotid[round(0.94 * (len(carotid) - 1))]
+    start = carotid[round(0.88 * (len(carotid) - 1))]
     bend = 0.5 * (start + first[-1]) + random.normal(0.0, 0.8, size=3)
     radius = own["P2"].radius_mm if side in variants.fetal else random.uniform(0.3, 0.6)
     return Artery("PCom", side, smooth_path(np.array([start, bend, first[-1]])), float(radius), "ICA", 0.95)
