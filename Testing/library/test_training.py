@@ -1,36 +1,41 @@
-"""Training: settings, the curriculum, crops, and a run that resumes as if it had never been interrupted."""
+"""The training loop: a run that was interrupted anywhere equals an unbroken one, and what it must refuse."""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from ThrombusSegLib.errors import Cancelled, InputError
-from ThrombusSegLib.network import NetworkSettings
-from ThrombusSegLib.training import TrainSettings, read_settings
-from ThrombusSegLib.training.crops import TrainingCase, draw_batch
-from ThrombusSegLib.training.curriculum import apply_dropout, draw_dropout, strength_at
-from ThrombusSegLib.training.loop import learning_rate_at, train
-from ThrombusSegLib.training.losses import StrokeLoss
-from ThrombusSegLib.training.settings import CropSettings, DropoutSettings
+from ThrombusSegLib.errors import Cancelled, InputError, MachineError
+from ThrombusSegLib.network import NetworkSettings, UpAttLLSTM, build_network
+from ThrombusSegLib.training import TrainSettings, checkpoint, loop
+from ThrombusSegLib.training.cases import TrainingCase, make_case
+from ThrombusSegLib.training.crops import Batch
+from ThrombusSegLib.training.feeder import Feeder
+from ThrombusSegLib.training.loop import Trained, train
+from ThrombusSegLib.training.norms import norms_of
+from ThrombusSegLib.training.schedule import freeze_step, learning_rate_at
+from ThrombusSegLib.training.settings import CropSettings, DataSettings, ValidationSettings
+from ThrombusSegLib.training.sources import FixedCases
+from ThrombusSegLib.training.validate import Validator
 
 SMALL = TrainSettings(
-    manifest=Path("manifest.csv"),
-    steps=6,
+    data=DataSettings(manifest="manifest.csv"),
+    steps=9,
     batch=2,
     warmup_steps=2,
     checkpoint_every=2,
     precision="float32",
+    workers=0,
+    freeze_norms_from=0.5,
     crop=CropSettings(slices=3, pixels=16),
     network=NetworkSettings(widths=(4, 8), attention_heads=2),
+    validation=ValidationSettings(every=3, cases=2),
 )
 
 
@@ -41,143 +46,207 @@ def made_case(seed: int) -> TrainingCase:
     labels[2:4, 10:13, 8:12] = 1
     labels[4, :8, :8] = 2
     images[0][labels == 1] -= 3
-    return TrainingCase(images, np.array([1, 1, 1, 1, 0], bool), labels, np.argwhere(labels == 1).astype(np.int32))
+    return make_case(images, np.array([1, 1, 1, 1, 0], bool), labels, 0.9 * 0.9 * 3.0)
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.booleans(), min_size=5, max_size=5).filter(any),
-    st.floats(0, 0.999),
-    st.integers(0, 2**31),
-    st.floats(0, 1),
-)
-def test_dropout_keeps_at_least_one_sequence(available: list[bool], done: float, seed: int, probability: float) -> None:
-    there = np.array(available)
-    drawn = draw_dropout(DropoutSettings(probability=probability), there, done, np.random.default_rng(seed))
-    assert not (drawn.present & ~there).any()
-    assert (drawn.present & (drawn.factors == 1.0)).any()
-    if done < 0.75:
-        assert (drawn.present == there).all()
+CASES = FixedCases([made_case(1), made_case(2)])
 
 
-def test_dropout_is_independent_per_sequence_and_as_frequent_as_asked() -> None:
-    settings = DropoutSettings(probability=0.3)
-    random = np.random.default_rng(0)
-    absent = np.array([~draw_dropout(settings, np.ones(5, bool), 0.9, random).present for _ in range(4000)])
-    assert np.allclose(absent.mean(0), 0.3, atol=0.03)
-    assert np.abs(np.corrcoef(absent.T) - np.eye(5)).max() < 0.06
+def validator(settings: TrainSettings) -> Validator:
+    return Validator({"one": made_case(11), "two": made_case(12)}, settings)
 
 
-def test_strength_rises_in_four_stages() -> None:
-    settings = DropoutSettings()
-    assert [strength_at(settings, share) for share in (0.0, 0.24, 0.26, 0.5, 0.74, 0.76, 1.0)] == [
-        0.25, 0.25, 0.5, 0.75, 0.75, 1.0, 1.0,
-    ]  # fmt: skip
+def same(one: UpAttLLSTM, two: UpAttLLSTM) -> None:
+    for (name, first), second in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.equal(first, second), name
 
 
-def test_weakened_sequences_follow_the_factor() -> None:
-    images = np.ones((5, 1, 2, 2), np.float32)
-    drawn = draw_dropout(DropoutSettings(probability=1.0, noise=0.0), np.ones(5, bool), 0.3, np.random.default_rng(1))
-    values = apply_dropout(images, drawn)[:, 0, 0, 0]
-    assert sorted(values.tolist()) == [0.5, 0.5, 0.5, 0.5, 1.0]
-
-
-def test_crops_depend_on_seed_and_step_alone() -> None:
-    cases = [made_case(1), made_case(2)]
-    one, two = draw_batch(cases, SMALL, 4), draw_batch(cases, SMALL, 4)
-    assert np.array_equal(one.images, two.images) and np.array_equal(one.targets, two.targets)
-    assert one.images.shape == (2, 5, 3, 16, 16) and one.targets.shape == (2, 2, 3, 16, 16)
-    assert not np.array_equal(one.images, draw_batch(cases, SMALL, 5).images)
-
-
-def test_small_cases_are_filled_up() -> None:
-    settings = replace(SMALL, crop=CropSettings(slices=9, pixels=40))
-    batch = draw_batch([made_case(1)], settings, 0)
-    assert batch.images.shape == (2, 5, 9, 40, 40) and np.isfinite(batch.images).all()
-
-
-def test_crops_hold_the_thrombus_as_often_as_asked() -> None:
-    settings = replace(SMALL, crop=CropSettings(slices=3, pixels=16, with_thrombus=1.0))
-    assert all(draw_batch([made_case(3)], settings, step).targets[:, 0].any(axis=(1, 2, 3)).all() for step in range(6))
-
-
-def test_loss_prefers_the_truth() -> None:
-    targets = torch.zeros(2, 2, 3, 8, 8)
-    targets[0, 0, 1, 2:4, 2:4] = targets[0, 1, 0, 4:7, 4:7] = 1
-    loss = StrokeLoss(30.0, 0.3)
-    assert (
-        loss(20 * targets - 10, targets)
-        < 0.1
-        < loss(torch.zeros_like(targets), targets)
-        < loss(10 - 20 * targets, targets)
-    )
-
-
-def test_learning_rate_rises_and_falls() -> None:
-    rates = [learning_rate_at(SMALL, step) for step in range(SMALL.steps)]
-    assert (
-        rates[0] == pytest.approx(SMALL.learning_rate / 2)
-        and rates.index(max(rates)) in (1, 2)
-        and rates[-1] < rates[2]
-    )
-
-
-def test_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
-    cases = [made_case(1), made_case(2)]
-    unbroken = train(SMALL, cases, tmp_path / "unbroken")
+def stopped(settings: TrainSettings, out: Path, reports: int) -> None:
+    """A run that is cancelled at its n-th report."""
     calls = 0
 
-    def stop_after_five(_share: float, _stage: str) -> bool:
+    def progress(_share: float, _stage: str) -> bool:
         nonlocal calls
         calls += 1
-        return calls < 5  # between two checkpoints
+        return calls < reports
 
     with pytest.raises(Cancelled):
-        train(SMALL, cases, tmp_path / "broken", progress=stop_after_five)
-    resumed = train(SMALL, cases, tmp_path / "broken", resume=True)
-    for (name, one), two in zip(unbroken.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(one, two), name
+        train(settings, CASES, out, validator=validator(settings), progress=progress)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "polynomial"])
+def test_learning_rate_rises_and_falls_to_a_hundredth(schedule: str) -> None:
+    settings = replace(SMALL, steps=1000, warmup_steps=100, schedule=schedule)  # type: ignore[arg-type]
+    rates = [learning_rate_at(settings, step) for step in range(1001)]
+    assert rates[0] == pytest.approx(settings.learning_rate / 100) and max(rates) == settings.learning_rate
+    assert all(later < earlier for earlier, later in zip(rates[100:], rates[101:], strict=False))
+    assert rates[1000] == pytest.approx(settings.learning_rate / 100)
+
+
+@pytest.mark.parametrize("reports", [4, 9, 16, 20])
+def test_resumed_run_equals_an_unbroken_one(tmp_path: Path, reports: int) -> None:
+    """Also when it stops in a validation, and past the step from which the normalisations are fixed."""
+    unbroken = train(SMALL, CASES, tmp_path / "unbroken", validator=validator(SMALL))
+    stopped(SMALL, tmp_path / "broken", reports)
+    resumed = train(SMALL, CASES, tmp_path / "broken", validator=validator(SMALL), resume=True)
+    same(unbroken.network, resumed.network)
+    assert unbroken.verdict == resumed.verdict
+    states = [torch.load(tmp_path / each / "checkpoint.pt", weights_only=True) for each in ("unbroken", "broken")]
+    for part in ("network", "average"):
+        for (name, one), two in zip(states[0][part].items(), states[1][part].values(), strict=True):
+            assert torch.equal(one, two), (part, name)
+    assert states[0]["verdicts"] == states[1]["verdicts"] and states[0]["frozen"] and states[1]["frozen"]
+    logs = [
+        [(line["step"], line["loss"]) for line in map(json.loads, (tmp_path / each / "log.jsonl").open())]
+        for each in ("unbroken", "broken")
+    ]
+    assert logs[0] == logs[1] and [step for step, _ in logs[0]] == list(range(9))
+
+
+def test_crops_drawn_ahead_by_other_processes_change_nothing(tmp_path: Path) -> None:
+    alone = train(SMALL, CASES, tmp_path / "alone")
+    helped = train(replace(SMALL, workers=1), CASES, tmp_path / "helped")
+    same(alone.network, helped.network)
+
+
+def test_normalisations_stay_as_measured_while_weights_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    means: list[list[torch.Tensor]] = []
+    weights: list[torch.Tensor] = []
+    advance = loop._Run.advance
+
+    def watched(run: loop._Run, batch: Batch) -> float:
+        loss = advance(run, batch)
+        means.append([norm.running_mean.clone() for norm in norms_of(run.network) if norm.running_mean is not None])
+        weights.append(next(run.network.parameters()).detach().clone())
+        return loss
+
+    monkeypatch.setattr(loop._Run, "advance", watched)
+    trained = train(SMALL, CASES, tmp_path)
+    first = freeze_step(SMALL)
+    assert first == 5
+    fixed = [all(torch.equal(*pair) for pair in zip(means[k], means[k + 1], strict=True)) for k in range(8)]
+    assert fixed == [False] * 5 + [True] * 3
+    assert not any(torch.equal(weights[k], weights[k + 1]) for k in range(8))
+    kept = [norm.running_mean for norm in norms_of(trained.network)]
+    assert all(torch.equal(one, two) for one, two in zip(kept, means[-1], strict=True) if one is not None)
+
+
+def test_without_fixing_the_average_is_measured_at_the_end(tmp_path: Path) -> None:
+    settings = replace(SMALL, freeze_norms_from=1.0)
+    trained = train(settings, CASES, tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    name = "encoder.first.norm.running_mean"
+    assert not state["frozen"]
+    assert not torch.equal(trained.network.state_dict()[name], state["average"][f"module.{name}"])
+
+
+def test_training_starts_from_given_weights(tmp_path: Path) -> None:
+    torch.manual_seed(99)
+    start = build_network(SMALL.network)
+    short = replace(SMALL, steps=3, average_decay=0.0, freeze_norms_from=1.0, learning_rate=1e-9)
+    trained = train(short, CASES, tmp_path, start=start)
+    assert torch.allclose(trained.network.head.weight, start.head.weight, atol=1e-6)  # type: ignore[arg-type]
+
+
+def test_the_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.2, 0.8, 0.5, 0.8, 0.7, 0.9])
+    real = Validator.__call__
+    seen: list[UpAttLLSTM] = []
+
+    def scripted(self: Validator, network: UpAttLLSTM, *rest: object) -> object:
+        seen.append(network)
+        return replace(real(self, network, *rest), score=next(scores), dice_all_cases=0.1)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Validator, "__call__", scripted)
+    settings = replace(SMALL, steps=30, validation=ValidationSettings(every=3, cases=2, patience=3))
+    trained: Trained = train(settings, CASES, tmp_path, validator=validator(settings))
+    assert trained.steps == 15 and trained.verdict is not None and trained.verdict["step"] == 6
+    same(trained.network, seen[1])
+    lines = (tmp_path / "validation.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [3, 6, 9, 12, 15]
 
 
 def test_a_run_is_not_overwritten_nor_continued_with_other_settings(tmp_path: Path) -> None:
-    train(SMALL, [made_case(1)], tmp_path)
+    train(SMALL, CASES, tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
     with pytest.raises(InputError, match="already holds"):
-        train(SMALL, [made_case(1)], tmp_path)
-    with pytest.raises(InputError, match="other settings"):
-        train(replace(SMALL, learning_rate=1.0), [made_case(1)], tmp_path, resume=True)
+        train(SMALL, CASES, tmp_path)
+    with pytest.raises(InputError, match=r"crop\.slices is 5, there it was 3 \(1 more differ\)"):
+        other = replace(SMALL, learning_rate=1.0, crop=CropSettings(slices=5, pixels=16))
+        train(other, CASES, tmp_path, resume=True)
+    with pytest.raises(InputError, match="other cases: case 1 came or went"):
+        train(SMALL, FixedCases(CASES.cases[:1]), tmp_path, resume=True)
+    train(replace(SMALL, threshold=0.3, checkpoint_every=7), CASES, tmp_path, resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "pickle"])
+def test_a_damaged_checkpoint_is_refused_and_left(tmp_path: Path, damage: str) -> None:
+    train(SMALL, CASES, tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    if damage == "pickle":
+        torch.save({"settings": Trap(tmp_path / "sprung")}, path)
+    else:
+        path.write_bytes({"cut": path.read_bytes()[:5000], "empty": b"", "text": b"no checkpoint"}[damage])
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"checkpoint\.pt cannot be read"):
+        train(SMALL, CASES, tmp_path, resume=True)
+    assert path.read_bytes() == before and not (tmp_path / "sprung").exists()
+
+
+class Trap:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Feeder.take
+
+    def spoilt(self: Feeder, step: int) -> tuple[Batch, float]:
+        batch, waited = take(self, step)
+        return (replace(batch, images=batch.images * math.nan) if step == 5 else batch), waited
+
+    monkeypatch.setattr(Feeder, "take", spoilt)
+    with pytest.raises(InputError, match="At step 5 the loss"):
+        train(SMALL, CASES, tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 4 and all(value.isfinite().all() for value in state["network"].values())
+
+
+def test_a_full_disk_is_said_and_the_old_checkpoint_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped(SMALL, tmp_path, 8)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(MachineError, match="No space left on device"):
+        train(SMALL, CASES, tmp_path, resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before and not list(tmp_path.glob("*.unfinished"))
 
 
 def test_the_log_says_what_each_step_cost(tmp_path: Path) -> None:
-    train(SMALL, [made_case(1)], tmp_path)
+    train(SMALL, CASES, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(6)) and all(
-        line["seconds"] >= line["waited"] for line in lines
-    )
+    assert [line["step"] for line in lines] == list(range(9))
+    for line in lines:
+        assert 0 <= line["waited"] <= line["seconds"]
+        assert line["slices_per_second"] == pytest.approx(6 / line["seconds"], rel=0.02)
+        assert line["learning_rate"] == learning_rate_at(SMALL, line["step"])
+        assert 2 <= line["sequences"] <= 8
+    assert {line["dropout_strength"] for line in lines} == {0.25, 0.5, 0.75, 1.0}
 
 
-def test_settings_are_read_and_checked(tmp_path: Path) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text('manifest = "m.csv"\nsteps = 500\n[network]\nwidths = [8, 16]\n[dropout]\nprobability = 1\n')
-    settings = read_settings(path)
-    assert settings.network.widths == (8, 16) and settings.steps == 500 and settings.dropout.probability == 1.0
-
-
-@pytest.mark.parametrize(
-    ("text", "match"),
-    [
-        ("steps = 5", "manifest"),
-        ('manifest = "m"\nstep = 5', "'step'"),
-        ('manifest = "m"\nsteps = "many"', "'steps'"),
-        ('manifest = "m"\n[crop]\npixels = 2', "crop"),
-        ('manifest = "m"\nprecision = "half"', "precision"),
-        ('manifest = "m"\nsteps = 50', "warmup_steps"),
-        ("manifest = ", "TOML"),
-    ],
-)
-def test_wrong_settings_are_named(tmp_path: Path, text: str, match: str) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text(text)
-    with pytest.raises(InputError, match=match):
-        read_settings(path)
-    with pytest.raises(InputError, match=r"nothing\.toml"):
-        read_settings(tmp_path / "nothing.toml")
+def test_time_left_is_told(tmp_path: Path) -> None:
+    stages: list[str] = []
+    train(SMALL, CASES, tmp_path, progress=lambda _share, stage: stages.append(stage) is None)
+    assert stages[0] == "waiting for the first crops"
+    assert all(stage.startswith("training, loss 0.") or "left" in stage for stage in stages[1:])

@@ -1,70 +1,220 @@
-"""From settings to a weights file: read the manifest, prepare the cases, train, save."""
+"""From settings to a weights file and a report: gather the cases, train, save, show."""
 
 from __future__ import annotations
 
 import json
 import platform
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 
-from ..case import read_manifest
+from ..case import ManifestRow, read_manifest
 from ..errors import InputError
-from ..progress import Progress, part, silent
+from ..network import UpAttLLSTM
+from ..phantom import find_centre
+from ..progress import Progress, part, report, silent
 from ..version import __version__
-from ..weights import WeightsMetadata, save_network
-from .crops import load_cases
-from .loop import describe, train
+from ..weights import WeightsMetadata, find_weights, load_network, save_network
+from ..weights.header import read_header
+from .cases import TrainingCase, load_cases
+from .checkpoint import cannot_write, describe, refuse_other_run
+from .distributed import World, join_world
+from .journal import LOG, read_lines
+from .loop import Trained, train
+from .report_page import write_report
 from .settings import TrainSettings
+from .simulated import VALIDATION_SEED, SimulatedPool
+from .sources import CaseSource
+from .validate import Validator
+
+WEIGHTS = "weights.safetensors"
 
 
 def run_training(
-    settings: TrainSettings,
-    folder: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    progress: Progress = silent,
+    settings: TrainSettings, folder: Path, out: Path, *, resume: bool = False, progress: Progress = silent
 ) -> Path:
-    """Train from a manifest.
+    """Train from a manifest, from simulated cases, or from both. Under torchrun, in Ray or SLURM all processes call it.
 
     Args:
         settings: of the run.
-        folder: what the manifest's path is relative to.
-        out: folder for prepared cases, checkpoint, log and `weights.safetensors`.
+        folder: what paths in the settings are relative to.
+        out: folder for prepared cases, checkpoint, log, `weights.safetensors` and `report.html`.
         resume: go on from the checkpoint in `out`.
-        progress: told throughout.
+        progress: told throughout, by the first process.
 
     Returns:
         Path of the weights.
 
     Raises:
-        InputError: no cases of split "train", or what `train` and `load_cases` raise.
+        InputError: no cases, a row whose files are missing or do not fit, or what `train` raises.
+        MachineError: the device is not there, the disk is full, memory is short.
     """
-    rows = [row for row in read_manifest(folder / settings.manifest) if row.split == "train"]
-    if not rows:
-        raise InputError(f"{settings.manifest.name} has no rows of split 'train'.", "Fill the column 'split'.")
-    cases = load_cases(rows, out / "prepared", part(progress, 0.0, 0.1))
-    network = train(settings, cases, out, resume=resume, progress=part(progress, 0.1, 1.0))
-    simulated = all(row.centre and (row.paths and _is_simulated(next(iter(row.paths.values())).parent)) for row in rows)
-    kind = "simulated data" if simulated else "cases of a manifest"
-    metadata = WeightsMetadata(
+    refuse_other_run(out, resume=resume)
+    with join_world(settings.device, settings.batch) as world:
+        told = progress if world.first else silent
+        start = _initial(settings, folder)
+        source, rows = _source(settings, folder, out)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(out.name, error) from error
+        validator = _prepare(settings, source, rows, world, part(told, 0.0, 0.1))
+        trained = train(
+            settings,
+            source,
+            out,
+            validator=validator,
+            start=start,
+            resume=resume,
+            world=world,
+            progress=part(told, 0.1, 0.98),
+        )
+        if world.first:
+            report(told, 0.98, "writing weights and report")
+            save_network(trained.network, out / WEIGHTS, _metadata(settings, source, trained, out))
+            write_report(out, settings, trained, validator, world)
+        world.wait()
+    return out / WEIGHTS
+
+
+def _source(settings: TrainSettings, folder: Path, out: Path) -> tuple[CaseSource, list[ManifestRow]]:
+    """Where crops come from, and the rows to validate on. Reads manifests, and no image."""
+    data, rows = settings.data, list[ManifestRow]()
+    if data.manifest:
+        every = read_manifest(folder / data.manifest)
+        rows = [row for row in every if row.split == "train"]
+        if not rows:
+            name = Path(data.manifest).name
+            raise InputError(f"{name} has no rows of split 'train'.", "Fill the column 'split'.")
+        judged = [row for row in every if row.split == "validation"]
+    else:
+        judged = []
+    if settings.validation.manifest:
+        name = Path(settings.validation.manifest).name
+        judged = [row for row in read_manifest(folder / settings.validation.manifest) if row.split != "train"]
+        if not judged:
+            raise InputError(
+                f"validation.manifest: {name} has no rows to validate on.", "All are of split 'train'; change it."
+            )
+    judged = judged[: settings.validation.cases] if settings.validation.every else []
+    _check_files([*rows, *judged])
+    _check_apart(rows, judged)
+    return CaseSource(rows, out / "prepared", data.registration, _pool(settings, folder, out, 0)), judged
+
+
+def _pool(settings: TrainSettings, folder: Path, out: Path, further: int) -> SimulatedPool | None:
+    """The simulated cases, with a seed so much further; None where none are asked for."""
+    data = settings.data
+    if not data.phantom_centre or (data.manifest and data.phantom_share == 0):
+        return None
+    beside = folder / data.phantom_centre
+    centre = find_centre(str(beside) if data.phantom_centre.endswith(".toml") else data.phantom_centre)
+    return SimulatedPool(centre, data.phantom_seed + further, data.phantom_pool, out / "simulated")
+
+
+def _check_files(rows: list[ManifestRow]) -> None:
+    """All files of all rows, before the first case is prepared: that may take hours."""
+    for row in rows:
+        files = {sequence.value: path for sequence, path in row.paths.items()}
+        if row.labels is None:
+            raise InputError(f"Case {row.case}: there are no labels.", "Fill the manifest's column 'labels'.")
+        for column, path in {**files, "labels": row.labels}.items():
+            if not path.exists():
+                raise InputError(
+                    f"Case {row.case}: {path.name} does not exist.", f"Check the manifest's column '{column}'."
+                )
+
+
+def _check_apart(rows: list[ManifestRow], judged: list[ManifestRow]) -> None:
+    """Nothing is trained on and validated on; and one name is one case, as its prepared files carry it."""
+    trained_on = {row.case: row for row in rows}
+    for row in judged:
+        if row.case in trained_on:
+            raise InputError(
+                f"Case {row.case} is trained on and validated on.", "Take it out of one of the two, or rename it."
+            )
+
+
+def _prepare(
+    settings: TrainSettings, source: CaseSource, rows: list[ManifestRow], world: World, progress: Progress
+) -> Validator | None:
+    """Prepare all cases; where there are several processes, the first of each machine does it for the others."""
+    if world.local_rank:
+        world.wait()
+        progress = silent
+    source.prepare(part(progress, 0.0, 0.7))
+    cases = _validation_cases(settings, source, rows, part(progress, 0.7, 1.0))
+    if not world.local_rank:
+        world.wait()
+    return Validator(cases, settings, world) if cases else None
+
+
+def _validation_cases(
+    settings: TrainSettings, source: CaseSource, rows: list[ManifestRow], progress: Progress
+) -> dict[str, TrainingCase]:
+    """Of the manifest; where there is none for it and cases are simulated, simulated ones of another seed."""
+    if not settings.validation.every:
+        return {}
+    if rows:
+        cases = load_cases(rows, source.cache, progress, registration=source.registration)
+        return {row.case: case for row, case in zip(rows, cases, strict=True)}
+    if source.pool is None:
+        return {}
+    pool = SimulatedPool(source.pool.centre, source.pool.seed + VALIDATION_SEED, 0, source.cache)
+    made = {}
+    for number in range(settings.validation.cases):
+        report(progress, number / settings.validation.cases, "simulating validation cases")
+        pool.make(number)
+        made[f"simulated {number}"] = pool.open(number)
+    return made
+
+
+def _initial(settings: TrainSettings, folder: Path) -> UpAttLLSTM | None:
+    """The network of `initial_weights`: a registered name, or a file relative to the settings; None: from scratch."""
+    name = settings.initial_weights
+    if not name:
+        return None
+    try:
+        entry = find_weights(folder / name if (folder / name).is_file() else name)
+        network = load_network(entry)
+    except InputError as error:
+        raise InputError(f"initial_weights: {error.sentence}", error.advice) from error
+    found = read_header(entry.path).metadata.settings
+    for field in fields(found):
+        theirs, ours = getattr(found, field.name), getattr(settings.network, field.name)
+        if theirs != ours:
+            raise InputError(
+                f"initial_weights: the network of {Path(name).name} has {field.name} = {theirs}, "
+                f"network.{field.name} is {ours}.",
+                "Choose the same sizes.",
+            )
+    return network
+
+
+def _metadata(settings: TrainSettings, source: CaseSource, trained: Trained, out: Path) -> WeightsMetadata:
+    """What the weights file says about itself."""
+    simulated = all(_is_simulated(row) for row in source.rows)
+    kind = "simulated data" if simulated else "cases of a manifest" + (" and simulated data" if source.pool else "")
+    count = len(source.rows) + (source.pool.numbers_at(max(0, trained.steps - 1)).stop if source.pool else 0)
+    lines = read_lines(out / LOG)
+    return WeightsMetadata(
         settings=settings.network,
-        card=f"Trained on {len(rows)} cases ({kind}). Research only; not validated.",
+        card=f"Trained on {count} cases ({kind}). Research only; not validated.",
         trained_on=kind,
         threshold=settings.threshold,
         minimum_volume_mm3=settings.minimum_volume_mm3,
         training={
             "settings": json.loads(describe(settings)),
-            "cases": len(rows),
+            "cases": count,
+            "steps": trained.steps,
+            "hours": round(sum(line["seconds"] for line in lines) / 3600, 2),
+            "validation": {name: value for name, value in (trained.verdict or {}).items() if name != "looks"},
             "versions": {"thrombusseg": __version__, "torch": torch.__version__, "python": platform.python_version()},
         },
     )
-    path = out / "weights.safetensors"
-    save_network(network, path, metadata)
-    return path
 
 
-def _is_simulated(folder: Path) -> bool:
+def _is_simulated(row: ManifestRow) -> bool:
     """Whether a case was written by the simulator, which leaves its truth beside the images."""
-    return (folder / "truth.json").exists()
+    return (next(iter(row.paths.values())).parent / "truth.json").exists()

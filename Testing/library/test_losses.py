@@ -1,0 +1,77 @@
+"""The losses: they prefer the truth, and crops without anything in them do no harm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ThrombusSegLib.training.losses import StrokeLoss
+from ThrombusSegLib.training.settings import LossSettings
+
+KINDS = [LossSettings(kind=kind) for kind in ("tversky", "dice_ce", "dice_focal")]
+each_kind = pytest.mark.parametrize("settings", KINDS, ids=lambda each: each.kind)
+
+
+def made_targets() -> torch.Tensor:
+    targets = torch.zeros(2, 2, 3, 8, 8)
+    targets[0, 0, 1, 2:4, 2:4] = targets[0, 1, 0, 4:7, 4:7] = 1
+    return targets
+
+
+@each_kind
+def test_loss_prefers_the_truth(settings: LossSettings) -> None:
+    targets = made_targets()
+    loss = StrokeLoss(settings)
+    right, undecided, wrong = (loss(logits, targets) for logits in (20 * targets - 10, 0 * targets, 10 - 20 * targets))
+    assert right < 0.1 < undecided < wrong
+
+
+@each_kind
+@pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
+def test_gradients_are_finite_and_push_down_where_nothing_is(settings: LossSettings, size: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = (size * torch.randn(2, 2, 3, 8, 8, generator=generator)).requires_grad_()
+    loss = StrokeLoss(settings)(logits, torch.zeros_like(logits))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert torch.isfinite(loss) and torch.isfinite(gradient).all()
+    assert (gradient >= 0).all() and gradient.sum() > 0
+
+
+@each_kind
+def test_a_missed_voxel_costs_more_the_larger_its_weight(settings: LossSettings) -> None:
+    targets = made_targets()
+    logits = torch.full_like(targets, -3.0)
+    light, heavy = (StrokeLoss(replace(settings, thrombus_weight=weight))(logits, targets) for weight in (1.0, 30.0))
+    assert heavy > light + 0.01
+
+
+def test_a_higher_beta_makes_misses_dearer_than_false_alarms() -> None:
+    targets = made_targets()
+    misses, alarms = 20 * targets - 10, 20 * targets - 10
+    misses[0, 0, 1, 2, 2] = -10
+    alarms[0, 0, 1, 4, 4] = 10
+
+    def difference(beta: float) -> float:
+        loss = StrokeLoss(LossSettings(beta=beta, thrombus_weight=1.0))
+        return float(loss(misses, targets) - loss(alarms, targets))
+
+    assert difference(0.9) > difference(0.5) > difference(0.1)
+
+
+def test_the_infarct_counts_as_much_as_asked() -> None:
+    targets = made_targets()
+    logits = 20 * targets - 10
+    logits[:, 1] = 0.0
+    none, some, all_of_it = (
+        float(StrokeLoss(LossSettings(infarct_share=share))(logits, targets)) for share in (0, 0.3, 1)
+    )
+    assert some - none == pytest.approx(0.3 * (all_of_it - none))
+
+
+@each_kind
+def test_half_precision_logits_give_a_float32_loss(settings: LossSettings) -> None:
+    targets = made_targets()
+    loss = StrokeLoss(settings)((8 * targets - 4).bfloat16(), targets)
+    assert loss.dtype == torch.float32 and torch.isfinite(loss)

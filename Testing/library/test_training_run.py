@@ -1,0 +1,254 @@
+"""`thrombusseg train` from settings to weights: whole runs, a kill, simulated cases, and input that is at fault."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from safetensors.torch import load_file
+
+from ThrombusSegLib.cli.main import main
+from ThrombusSegLib.training import simulated
+from ThrombusSegLib.training.simulated import EVERY, MIMIC_EVERY, START, SimulatedPool
+from ThrombusSegLib.weights.header import read_header
+
+SETTINGS = """
+steps = {steps}
+batch = 2
+warmup_steps = 1
+checkpoint_every = 3
+precision = "float32"
+workers = {workers}
+freeze_norms_from = 0.5
+{more}
+[data]
+{data}
+[validation]
+every = {every}
+cases = 2
+[crop]
+slices = 3
+pixels = 16
+[network]
+widths = [4, 8]
+attention_heads = 2
+"""
+HEAD = "case,centre,split,SWI,DWI,ADC,FLAIR,TOF,labels\n"
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, images: dict[str, Path]) -> Path:
+    """Two cases to train on and one to validate on, with a thrombus each."""
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    reference = sitk.ReadImage(str(images["SWI"]))
+    rows = []
+    for number, split in enumerate(("train", "train", "validation")):
+        labels = np.zeros(reference.GetSize()[::-1], np.uint8)
+        labels[5:7, 15 + number : 19 + number, 10:16] = 1
+        image = sitk.GetImageFromArray(labels)
+        image.CopyInformation(reference)
+        sitk.WriteImage(image, str(folder / f"labels{number}.nii.gz"))
+        paths = [os.path.relpath(images[name], folder) for name in ("SWI", "DWI", "ADC", "FLAIR")]
+        rows.append(",".join([f"case{number}", "X", split, *paths, "", f"labels{number}.nii.gz"]))
+    (folder / "manifest.csv").write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    return folder / "manifest.csv"
+
+
+def write_settings(
+    folder: Path, *, steps: int = 6, workers: int = 0, every: int = 3, data: str = "", more: str = ""
+) -> Path:
+    path = folder / "settings.toml"
+    data = data or 'manifest = "cases/manifest.csv"'
+    path.write_text(SETTINGS.format(steps=steps, workers=workers, every=every, data=data, more=more))
+    return path
+
+
+def run(settings: Path, out: Path, *options: str) -> int:
+    return main(["train", str(settings), "--out", str(out), *options])
+
+
+def test_a_run_leaves_weights_a_log_and_a_report(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(write_settings(tmp_path), tmp_path / "out") == 0
+    assert "report.html" in capsys.readouterr().out
+    metadata = read_header(tmp_path / "out" / "weights.safetensors").metadata
+    assert metadata.training["steps"] == 6 and metadata.training["cases"] == 2
+    assert metadata.training["settings"]["data"]["manifest"] == "manifest.csv"
+    assert metadata.training["validation"]["step"] in (3, 6)
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for words in (
+        "Loss",
+        "False positives a scan",
+        "case2",
+        "Waiting for crops",
+        "thrombusseg train",
+        "widths = [4, 8]",
+    ):
+        assert words in report, words
+    assert "http" not in report.replace("http://www.w3.org", "") and str(tmp_path) not in report
+
+
+def test_a_second_run_reads_prepared_cases_and_a_corrected_one_anew(tmp_path: Path, manifest: Path) -> None:
+    run(write_settings(tmp_path), tmp_path / "out")
+    prepared = tmp_path / "out" / "prepared"
+    written = {path.name: path.stat().st_mtime_ns for path in prepared.glob("*.images.npy")}
+    labels = sitk.ReadImage(str(manifest.parent / "labels1.nii.gz"))
+    labels[8:9, 15:16, 5:6] = 1
+    sitk.WriteImage(labels, str(manifest.parent / "labels1.nii.gz"))
+    assert run(write_settings(tmp_path), tmp_path / "out", "--resume") == 0
+    changed = {name for name, when in written.items() if (prepared / name).stat().st_mtime_ns != when}
+    assert changed == {"case1.images.npy"}
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, manifest: Path) -> None:
+    settings = write_settings(tmp_path, steps=14, workers=1, every=5)
+    assert run(settings, tmp_path / "unbroken") == 0
+    command = [sys.executable, "-m", "ThrombusSegLib", "train", str(settings), "--out", str(tmp_path / "broken")]
+    log = tmp_path / "broken" / "log.jsonl"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 240
+        while not (log.exists() and log.read_text().count("\n") >= 8) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "broken" / "weights.safetensors").exists()
+    assert run(settings, tmp_path / "broken", "--resume") == 0
+    one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("unbroken", "broken"))
+    assert all((one[name] == two[name]).all() for name in one)
+    steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert steps == list(range(14))
+
+
+def test_training_goes_on_from_registered_or_given_weights(
+    tmp_path: Path, manifest: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(write_settings(tmp_path), tmp_path / "first") == 0
+    settings = write_settings(tmp_path, more='initial_weights = "first/weights.safetensors"')
+    assert run(settings, tmp_path / "second") == 0
+    assert run(write_settings(tmp_path, more='initial_weights = "nobody"'), tmp_path / "third") == 2
+    assert "initial_weights: There are no weights called nobody" in capsys.readouterr().err
+    assert run(write_settings(tmp_path, more=f'initial_weights = "{tiny_weights.as_posix()}"'), tmp_path / "third") == 2
+    assert "has widths = (4, 8, 8), network.widths is (4, 8)" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
+
+
+def fake_case(monkeypatch: pytest.MonkeyPatch, images: dict[str, Path]) -> list[int]:
+    """Let the simulator deliver small images at once; returns the list of the numbers it was asked for."""
+    from ThrombusSegLib.case import read_image
+    from ThrombusSegLib.phantom import SimulatedCase
+    from ThrombusSegLib.sequences import Sequence
+
+    asked: list[int] = []
+
+    def simulate(_centre: object, seed: int, number: int, *, clot: bool = True) -> SimulatedCase:
+        asked.append(number)
+        swi = read_image(images["SWI"]) + float(seed % 7 + number)
+        labels = np.zeros(swi.GetSize()[::-1], np.uint8)
+        if clot:
+            labels[5:7, 15 + number % 5 : 19 + number % 5, 10:16] = 1
+        image = sitk.GetImageFromArray(labels)
+        image.CopyInformation(swi)
+        return SimulatedCase({Sequence.SWI: swi}, image, {})
+
+    monkeypatch.setattr(simulated, "simulate_case", simulate)
+    return asked
+
+
+def test_simulated_cases_are_made_while_the_training_runs(
+    tmp_path: Path, images: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = fake_case(monkeypatch, images)
+    settings = write_settings(tmp_path, steps=20, every=0, data='phantom_centre = "A"\nphantom_pool = 9')
+    assert run(settings, tmp_path / "out") == 0
+    last = START + 19 // EVERY
+    assert sorted(set(asked)) == list(range(last)) and len(asked) == last
+    kept = {path.name for path in (tmp_path / "out" / "simulated").glob("*.facts.npz")}
+    assert kept == {f"A-1-{number:05d}.facts.npz" for number in range(last - 9, last)}
+    assert read_header(tmp_path / "out" / "weights.safetensors").metadata.trained_on == "simulated data"
+
+
+def test_real_and_simulated_cases_are_mixed_and_validated_on_their_own(
+    tmp_path: Path, manifest: Path, images: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_case(monkeypatch, images)
+    data = 'manifest = "cases/manifest.csv"\nphantom_centre = "A"\nphantom_share = 0.5'
+    assert run(write_settings(tmp_path, data=data), tmp_path / "mixed") == 0
+    lines = (tmp_path / "mixed" / "validation.jsonl").read_text().splitlines()
+    assert {look["case"] for look in json.loads(lines[0])["looks"]} == {"case2"}
+    assert run(write_settings(tmp_path, data='phantom_centre = "A"'), tmp_path / "alone") == 0
+    lines = (tmp_path / "alone" / "validation.jsonl").read_text().splitlines()
+    assert {look["case"] for look in json.loads(lines[0])["looks"]} == {"simulated 0", "simulated 1"}
+
+
+def test_the_pool_is_a_function_of_the_step(tmp_path: Path) -> None:
+    from ThrombusSegLib.phantom import find_centre
+
+    pool = SimulatedPool(find_centre("A"), 1, 24, tmp_path)
+    assert pool.numbers_at(0) == range(START) and pool.numbers_at(EVERY) == range(START + 1)
+    assert pool.numbers_at(16 * EVERY) == range(24) and pool.numbers_at(17 * EVERY) == range(1, 25)
+    clot_free = [number for number in range(40) if number % MIMIC_EVERY == MIMIC_EVERY - 1]
+    assert clot_free == [9, 19, 29, 39]
+
+
+def broken(manifest: Path, old: str, new: str) -> None:
+    text = manifest.read_text(encoding="utf-8")
+    assert old in text
+    manifest.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("fault", ["missing", "no labels", "other grid", "no sequence", "no rows", "both"])
+def test_a_manifest_at_fault_is_explained_and_nothing_trained(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    expected = {
+        "missing": "Case case1: labels1.nii does not exist. Check the manifest's column 'labels'.",
+        "no labels": "Case case1: there are no labels. Fill the manifest's column 'labels'.",
+        "other grid": "Case case1: The labels lie on the grid of none of the sequences.",
+        "no sequence": "Line 4 of manifest.csv has no sequence.",
+        "no rows": "manifest.csv has no rows of split 'train'.",
+        "both": "Case case1 is trained on and validated on.",
+    }[fault]
+    if fault == "missing":
+        broken(manifest, "labels1.nii.gz", "labels1.nii")
+    elif fault == "no labels":
+        broken(manifest, "labels1.nii.gz", "")
+    elif fault == "other grid":
+        labels = sitk.ReadImage(str(manifest.parent / "labels1.nii.gz"))
+        sitk.WriteImage(labels[:, :, 1:], str(manifest.parent / "labels1.nii.gz"))
+    elif fault == "no sequence":
+        manifest.write_text(manifest.read_text().rsplit("case2", 1)[0] + "case2,X,validation,,,,,,labels2.nii.gz\n")
+    elif fault == "no rows":
+        broken(manifest, ",train,", ",test,")
+    else:
+        other = manifest.with_name("other.csv")
+        other.write_text(manifest.read_text(encoding="utf-8").replace(",train,", ",validation,"), encoding="utf-8")
+    settings = write_settings(tmp_path)
+    if fault == "both":
+        settings.write_text(settings.read_text().replace("cases = 2", 'cases = 9\nmanifest = "cases/other.csv"'))
+        expected = expected.replace("case1", "case0")
+    assert run(settings, tmp_path / "out") == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert expected in told and str(tmp_path) not in told
+    assert not (tmp_path / "out" / "checkpoint.pt").exists()
+
+
+def test_a_full_disk_ends_with_a_sentence(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    assert run(write_settings(tmp_path), tmp_path / "out") == 3
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list((tmp_path / "out" / "prepared").glob("*.unfinished*"))

@@ -1,0 +1,138 @@
+"""Settings from a TOML file. What is wrong is said with the line it stands in."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from ..errors import InputError
+from .settings import TrainSettings
+
+#: Where settings stood in files of the first version.
+MOVED = {"manifest": "data", "thrombus_weight": "loss", "infarct_share": "loss"}
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_QUIET = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|#.*')
+_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
+
+
+def read_settings(path: Path) -> TrainSettings:
+    """Settings from a TOML file. Paths in it are relative to the file.
+
+    Raises:
+        InputError: no file, no TOML, an unknown setting, a value of the wrong kind or out of its range, or settings
+            that contradict each other; the sentence names the file, the line and the setting.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no settings file {path.name}.", "Check its path.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from error
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
+    lines = find_lines(text)
+    for name in MOVED.keys() & values.keys():
+        values.setdefault(MOVED[name], {}).setdefault(name, values.pop(name))
+        lines[f"{MOVED[name]}.{name}"] = lines[name]
+    try:
+        settings: TrainSettings = _build(TrainSettings, values, "")
+    except InputError as error:
+        where = _line_of(error.sentence, lines)
+        raise InputError(f"{path.name}{f', line {where}' if where else ''}: {error.sentence}", error.advice) from error
+    return settings
+
+
+def find_lines(text: str) -> dict[str, int]:
+    """The line, counted from 1, of every key (with its table: "dropout.probability") and table of a valid TOML text.
+
+    Only what begins a line counts: a key inside an inline table is found by the table's own key.
+    """
+    lines: dict[str, int] = {}
+    table, open_brackets, open_quote = "", 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if open_quote:  # a string over several lines: its content is no key
+            open_quote = "" if open_quote in line else open_quote
+            continue
+        header, key = _TABLE.match(line), _KEY.match(line)
+        if not open_brackets and header:
+            table = _plain(header.group(1)) + "."
+            lines.setdefault(table[:-1], number)
+        elif not open_brackets and key:
+            lines[table + _plain(key.group(1))] = number
+        quotes = [mark for mark in ('"""', "'''") if line.count(mark) % 2]
+        open_quote = quotes[0] if quotes else ""
+        bare = _QUIET.sub("", line)
+        open_brackets += bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}")
+    return lines
+
+
+def _plain(key: str) -> str:
+    """A dotted key without spaces and quotes."""
+    return ".".join(part.strip("\"'") for part in _PART.findall(key))
+
+
+def _line_of(sentence: str, lines: Mapping[str, int]) -> int | None:
+    """The line of the first setting the sentence names and the file holds; else that of its table."""
+    words = [word.strip("'(),:;.") for word in sentence.split()]
+    for word in words:
+        if word in lines:
+            return lines[word]
+    for word in words:
+        parent = word.rpartition(".")[0]
+        while parent:
+            if parent in lines:
+                return lines[parent]
+            parent = parent.rpartition(".")[0]
+    return None
+
+
+def _build(kind: type[Any], values: dict[str, Any], prefix: str) -> Any:
+    """A dataclass from the values of its table; `prefix` is the table's name with a point."""
+    hints = get_type_hints(kind)
+    known = [entry.name for entry in fields(kind)]
+    for name in values:
+        if name not in known:
+            raise InputError(f"There is no setting '{prefix}{name}'.", f"Known: {', '.join(known)}.")
+    built = {name: _convert(value, hints[name], prefix + name) for name, value in values.items()}
+    try:
+        return kind(**built)
+    except InputError as error:
+        raise _named(error, prefix, values) from error
+
+
+def _named(error: InputError, prefix: str, values: Mapping[str, Any]) -> InputError:
+    """The same error with the setting's full name in front, where its own sentence has none (the network's)."""
+    if not prefix or prefix in error.sentence:
+        return error
+    named = [name for name in values if name.replace("_", " ") in error.sentence or name in error.sentence]
+    return InputError(f"{prefix}{named[0] if named else ''}: {error.sentence}", error.advice)
+
+
+def _convert(value: Any, hint: Any, name: str) -> Any:
+    """A value of TOML as the type of a field."""
+    if is_dataclass(hint):
+        return _build(hint, _typed(value, dict, name, "a table"), name + ".")  # type: ignore[arg-type]
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return tuple(_convert(item, inner[0], name) for item in _typed(value, list, name, "a list"))
+    if origin is Mapping:
+        table = _typed(value, dict, name, "a table")
+        return {str(key): _convert(item, inner[1], f"{name}.{key}") for key, item in table.items()}
+    if origin is Literal:
+        return _typed(value, str, name, "a word in quotes")
+    if hint is float:
+        return float(_typed(value, (int, float), name, "a number"))
+    words = {int: "a whole number", bool: "true or false", str: "a word in quotes"}
+    return _typed(value, hint, name, words[hint])
+
+
+def _typed(value: Any, kind: type[Any] | tuple[type[Any], ...], name: str, words: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"'{name}' is {value!r}.", f"It must be {words}.")
+    return value
