@@ -285,6 +285,11 @@ def test_batch_records_failures_goes_on_and_resumes(
     assert main(command) == 0
     assert capsys.readouterr().err.count("already done") == 2
     assert (out / "case_0" / "result.json").stat().st_mtime_ns == before
+    assert main([*command, "--threshold", "0.9"]) == 0  # another threshold is another result
+    assert "already done" not in capsys.readouterr().err
+    shutil.copy(images["ADC"], tmp_path / "1FLAIR.nii.gz")  # and so is another file
+    assert main([*command, "--threshold", "0.9"]) == 0
+    assert capsys.readouterr().err.count("already done") == 2
     assert [row["status"] for row in csv.DictReader((out / "results.csv").open(encoding="utf-8"))] == ["done"] * 3
 
 

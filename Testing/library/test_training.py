@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +51,15 @@ def made_case(seed: int) -> TrainingCase:
     return make_case(images, np.array([1, 1, 1, 1, 0], bool), labels, 0.9 * 0.9 * 3.0)
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are slower with several, and much slower beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 CASES = FixedCases([made_case(1), made_case(2)])
 
 
@@ -79,7 +90,7 @@ def test_learning_rate_rises_and_falls_to_a_hundredth(schedule: str) -> None:
     settings = replace(SMALL, steps=1000, warmup_steps=100, schedule=schedule)  # type: ignore[arg-type]
     rates = [learning_rate_at(settings, step) for step in range(1001)]
     assert rates[0] == pytest.approx(settings.learning_rate / 100) and max(rates) == settings.learning_rate
-    assert all(later < earlier for earlier, later in zip(rates[100:], rates[101:], strict=False))
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[100:]))
     assert rates[1000] == pytest.approx(settings.learning_rate / 100)
 
 
@@ -112,15 +123,15 @@ def test_crops_drawn_ahead_by_other_processes_change_nothing(tmp_path: Path) -> 
 def test_normalisations_stay_as_measured_while_weights_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     means: list[list[torch.Tensor]] = []
     weights: list[torch.Tensor] = []
-    advance = loop._Run.advance
+    advance = loop.Run.advance
 
-    def watched(run: loop._Run, batch: Batch) -> float:
+    def watched(run: loop.Run, batch: Batch) -> float:
         loss = advance(run, batch)
         means.append([norm.running_mean.clone() for norm in norms_of(run.network) if norm.running_mean is not None])
         weights.append(next(run.network.parameters()).detach().clone())
         return loss
 
-    monkeypatch.setattr(loop._Run, "advance", watched)
+    monkeypatch.setattr(loop.Run, "advance", watched)
     trained = train(SMALL, CASES, tmp_path)
     first = freeze_step(SMALL)
     assert first == 5

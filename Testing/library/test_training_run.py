@@ -8,15 +8,22 @@ import signal
 import subprocess
 import sys
 import time
+import types
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from safetensors.torch import load_file
 
 from ThrombusSegLib.cli.main import main
-from ThrombusSegLib.training import simulated
+from ThrombusSegLib.evaluation import loading
+from ThrombusSegLib.training import read_settings, simulated
+from ThrombusSegLib.training.report_page import as_toml
+from ThrombusSegLib.training.run import gather
 from ThrombusSegLib.training.simulated import EVERY, MIMIC_EVERY, START, SimulatedPool
 from ThrombusSegLib.weights.header import read_header
 
@@ -42,6 +49,16 @@ widths = [4, 8]
 attention_heads = 2
 """
 HEAD = "case,centre,split,SWI,DWI,ADC,FLAIR,TOF,labels\n"
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Networks this small are slower with several, and much slower beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -116,7 +133,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, manifes
     command = [sys.executable, "-m", "ThrombusSegLib", "train", str(settings), "--out", str(tmp_path / "broken")]
     log = tmp_path / "broken" / "log.jsonl"
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 900
         while not (log.exists() and log.read_text().count("\n") >= 8) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -252,3 +269,49 @@ def test_a_full_disk_ends_with_a_sentence(
     assert run(write_settings(tmp_path), tmp_path / "out") == 3
     assert "No space left on device" in capsys.readouterr().err
     assert not list((tmp_path / "out" / "prepared").glob("*.unfinished*"))
+
+
+def test_the_report_spells_the_settings_that_repeat_the_run(tmp_path: Path) -> None:
+    path = write_settings(tmp_path, more='schedule = "polynomial"\ninitial_weights = "a \\"b\\" ü"')
+    text = path.read_text() + '[dropout]\nkind = "prevalence"\nprevalence = {"SWI+DWI" = 0.5, "SWI" = 2}\n'
+    path.write_text(text, encoding="utf-8")
+    settings = read_settings(path)
+    again = tmp_path / "again.toml"
+    again.write_text(as_toml(asdict(settings)), encoding="utf-8")
+    assert read_settings(again) == settings
+
+
+def test_tensorboard_is_told_where_it_is_installed(
+    tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, int]] = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str, purge_step: int) -> None:
+            assert Path(folder) == tmp_path / "out" / "tensorboard" and purge_step == 0
+
+        def add_scalar(self, tag: str, _value: float, step: int) -> None:
+            told.append((tag, step))
+
+        def close(self) -> None:
+            told.append(("closed", -1))
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    assert run(write_settings(tmp_path), tmp_path / "out") == 0
+    assert [step for tag, step in told if tag == "training/loss"] == list(range(6))
+    assert [step for tag, step in told if tag == "validation/score"] == [3, 6] and told[-1] == ("closed", -1)
+
+
+def test_feeding_is_compared_with_monai_on_the_same_network(tmp_path: Path, manifest: Path) -> None:
+    settings = replace(read_settings(write_settings(tmp_path, every=0)), steps=40)
+    source, _ = gather(settings, tmp_path, tmp_path / "out")
+    batch = next(loading.monai_batches(settings, source))
+    assert batch.images.shape == (2, 5, 3, 16, 16) and batch.targets.shape == (2, 2, 3, 16, 16)
+    assert batch.present.tolist() == [[True, True, True, True, False]] * 2 and set(np.unique(batch.targets)) <= {0, 1}
+    found = loading.compare_feeding(settings, source, steps=5, rounds=2)
+    assert found.keys() == {"ThrombusSeg", "MONAI"}
+    for each in found.values():
+        assert each["steps"] == 2 * (5 - loading.LEFT_OUT)
+        assert 0 < each["share_waiting"] < 1 and each["seconds_per_step"] > 0

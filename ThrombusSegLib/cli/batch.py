@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import os
 import re
 import sys
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 #: One row per case, with the measures of its most suspicious candidate; all candidates are in the case's lesions.csv.
 COLUMNS = (
     "case", "centre", "status", "sequences", "candidates", "thrombus_found", "probability_max", "volume_mm3",
-    "length_feret_mm", "width_mm", "side", "seconds", "weights_sha256", "error", "advice",
+    "length_feret_mm", "width_mm", "side", "seconds", "weights_sha256", "request", "error", "advice",
 )  # fmt: skip
 
 
@@ -32,8 +33,8 @@ def add_parser(commands: Any) -> None:
         "batch",
         help="find the thrombus in many cases",
         description="Segment every case of a manifest (CSV: case,centre,split,SWI,DWI,ADC,FLAIR,TOF,labels). Each gets "
-        "a folder in DIR, and a row in DIR/results.csv. Cases that are done with the same weights are not done again; "
-        "a case that fails is a row too, and is tried again next time.",
+        "a folder in DIR, and a row in DIR/results.csv. Cases that are done with the same weights, options and "
+        "unchanged files are not done again; a case that fails is a row too, and is tried again next time.",
     )
     parser.add_argument("manifest", type=folder, metavar="MANIFEST.csv")
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the results")
@@ -51,15 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
     _folders(manifest)
     entry = find_weights(arguments.weights)  # a wrong name is the fault of the call, not of every case
     results = arguments.out / "results.csv"
-    done = _read_done(results, entry.sha256)
+    _check_writable(arguments.out)
+    done = _read_done(results)
     rows: dict[str, Mapping[str, Any]] = {row.case: done[row.case] for row in manifest if row.case in done}
     predictors = Predictors()
     for number, row in enumerate(manifest, 1):
         print(f"[{number}/{len(manifest)}] {row.case}", end="", file=sys.stderr, flush=True)
-        if row.case in rows and (arguments.out / _folder(row.case) / "result.json").is_file():
+        request = _request(row, entry.sha256, arguments)
+        there = (arguments.out / _folder(row.case) / "result.json").is_file()
+        if there and row.case in rows and rows[row.case].get("request") == request:
             print(": already done", file=sys.stderr)
             continue
-        rows[row.case] = _one(row, arguments, predictors)
+        rows[row.case] = {**_one(row, arguments, predictors), "request": request}
         _write(results, (rows[each.case] for each in manifest if each.case in rows))
         print(f": {rows[row.case]['error'] or rows[row.case]['status']}", file=sys.stderr)
     failed = [case for case, row in rows.items() if row["status"] != "done"]
@@ -115,12 +119,36 @@ def _folder(case: str) -> str:
     return re.sub(r"[^\w.-]+", "_", case).strip("._") or "case"
 
 
-def _read_done(results: Path, weights_sha256: str) -> dict[str, Mapping[str, Any]]:
+def _request(row: ManifestRow, weights_sha256: str, arguments: argparse.Namespace) -> str:
+    """A short checksum of what a result depends on: weights, options, and what is in the files."""
+    total = hashlib.sha256(f"{weights_sha256} {settings_of(arguments)!r}".encode())
+    for sequence, path in sorted(row.paths.items()):
+        total.update(sequence.value.encode())
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if each.is_file():
+                total.update(each.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _check_writable(out: Path) -> None:
+    """A folder that cannot be written is found before the first case, not after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise MachineError(f"The folder {out.name} cannot be written: {reason}.", "Choose another --out.") from error
+
+
+def _read_done(results: Path) -> dict[str, Mapping[str, Any]]:
+    """Rows of an earlier run that has a result, by case."""
     if not results.is_file():
         return {}
     with results.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("weights_sha256") == weights_sha256]
-    return {row["case"]: row for row in rows if row.get("status") == "done"}
+        rows = [row for row in csv.DictReader(file) if row.get("status") == "done"]
+    return {row["case"]: row for row in rows}
 
 
 def _write(results: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from .real import RealShapes
 from .simulate import SimulatedCase, simulate_case
 from .stroke import NO_SHAPES
 
+_IGNORE_INTERRUPT = (signal.SIGINT, signal.SIG_IGN)
 #: What `centre="all"` means: every bundled centre but the one of the sample case.
 SAMPLE = "sample"
 
@@ -112,12 +115,12 @@ def _written(orders: list[_Order], processes: int) -> Iterator[None]:
     if processes == 1:
         yield from map(_simulate_and_write, orders)
         return
-    with ProcessPoolExecutor(processes) as pool:
-        try:
-            yield from pool.map(_simulate_and_write, orders)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    # Started afresh: a fork of a process in which other threads run may hang. Ctrl-C is for this process alone.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), signal.signal, _IGNORE_INTERRUPT)
+    try:
+        yield from pool.map(_simulate_and_write, orders)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _simulate_and_write(order: _Order) -> None:

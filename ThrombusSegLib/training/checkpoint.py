@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError, MachineError
-from .settings import TrainSettings
+from .settings import DataSettings, TrainSettings
 
 CHECKPOINT = "checkpoint.pt"
 #: Goes up when a checkpoint of an older version can no longer be gone on from.
@@ -116,7 +116,8 @@ def _damaged() -> InputError:
 
 
 def _check_settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    before, after = dict(_flat(then)), dict(_flat(now))
+    usual = dict(_flat(json.loads(describe(TrainSettings(data=DataSettings(manifest="any"))))))
+    before, after = usual | dict(_flat(then)), dict(_flat(now))  # a setting that is newer had its default
     differing = [name for name in sorted(before | after) if before.get(name) != after.get(name)]
     if differing:
         name, others = differing[0], len(differing) - 1
@@ -140,7 +141,7 @@ def _check_cases(then: list[str], now: list[str]) -> None:
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Settings by their full names: "crop.slices"."""
     for name, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value

@@ -7,6 +7,7 @@ are met here, and nowhere else: the loop only sees a `World`.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -120,6 +121,14 @@ def choose_device(wanted: Device, local_rank: int) -> torch.device:
         )
     torch.cuda.set_device(local_rank)
     return torch.device("cuda", local_rank)
+
+
+def describe_device(device: torch.device) -> str:
+    """What a process computes on, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"{platform.machine()}, {count} thread{'s' * (count > 1)}"
 
 
 def is_first() -> bool:

@@ -80,7 +80,7 @@ def train(
     checkpoint.refuse_other_run(out, resume=resume)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    run = _Run(settings, world, start)
+    run = Run(settings, world, start)
     run.restore(world.share(checkpoint.load(out, settings, source.names) if world.first else None))
     clock = Clock(settings)
     with Feeder(source, settings, world) as feeder, Journal(out, run.step, run.verdicts, writes=world.first) as journal:
@@ -103,7 +103,7 @@ def train(
         return run.finish(feeder)
 
 
-class _Run:
+class Run:
     """Everything that a checkpoint holds, and what may be done with it."""
 
     def __init__(self, settings: TrainSettings, world: World, start: UpAttLLSTM | None) -> None:

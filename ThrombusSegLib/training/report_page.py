@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -17,7 +16,7 @@ from .charts import CSS as CHART_CSS
 from .charts import Curve, chart, smooth, thin
 from .checkpoint import describe, write_whole
 from .clock import readable
-from .distributed import World
+from .distributed import World, describe_device
 from .journal import LOG, VALIDATIONS, read_lines
 from .loop import Trained, uses_bfloat16
 from .settings import TrainSettings
@@ -150,9 +149,8 @@ def _speed(speed: Speed | None) -> str:
 
 def _machine(world: World, *, half: bool) -> str:
     processes = "" if world.size == 1 else f"{world.size} processes, "
-    threads = f"{torch.get_num_threads()} threads" if world.device.type == "cpu" else torch.cuda.get_device_name()
     precision = "bfloat16" if half else "float32"
-    return f"{processes}{platform.machine()}, {threads}, {precision}, torch {torch.__version__}"
+    return f"{processes}{describe_device(world.device)}, {precision}, torch {torch.__version__}"
 
 
 def _command(world: World) -> str:

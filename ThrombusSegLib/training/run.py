@@ -19,7 +19,7 @@ from ..weights import WeightsMetadata, find_weights, load_network, save_network
 from ..weights.header import read_header
 from .cases import TrainingCase, load_cases
 from .checkpoint import cannot_write, describe, refuse_other_run
-from .distributed import World, join_world
+from .distributed import World, describe_device, join_world
 from .journal import LOG, read_lines
 from .loop import Trained, train
 from .report_page import write_report
@@ -54,7 +54,7 @@ def run_training(
     with join_world(settings.device, settings.batch) as world:
         told = progress if world.first else silent
         start = _initial(settings, folder)
-        source, rows = _source(settings, folder, out)
+        source, rows = gather(settings, folder, out)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -72,13 +72,13 @@ def run_training(
         )
         if world.first:
             report(told, 0.98, "writing weights and report")
-            save_network(trained.network, out / WEIGHTS, _metadata(settings, source, trained, out))
+            save_network(trained.network, out / WEIGHTS, _metadata(settings, source, trained, out, world))
             write_report(out, settings, trained, validator, world)
         world.wait()
     return out / WEIGHTS
 
 
-def _source(settings: TrainSettings, folder: Path, out: Path) -> tuple[CaseSource, list[ManifestRow]]:
+def gather(settings: TrainSettings, folder: Path, out: Path) -> tuple[CaseSource, list[ManifestRow]]:
     """Where crops come from, and the rows to validate on. Reads manifests, and no image."""
     data, rows = settings.data, list[ManifestRow]()
     if data.manifest:
@@ -192,7 +192,9 @@ def _initial(settings: TrainSettings, folder: Path) -> UpAttLLSTM | None:
     return network
 
 
-def _metadata(settings: TrainSettings, source: CaseSource, trained: Trained, out: Path) -> WeightsMetadata:
+def _metadata(
+    settings: TrainSettings, source: CaseSource, trained: Trained, out: Path, world: World
+) -> WeightsMetadata:
     """What the weights file says about itself."""
     simulated = all(_is_simulated(row) for row in source.rows)
     kind = "simulated data" if simulated else "cases of a manifest" + (" and simulated data" if source.pool else "")
@@ -208,6 +210,7 @@ def _metadata(settings: TrainSettings, source: CaseSource, trained: Trained, out
             "settings": json.loads(describe(settings)),
             "cases": count,
             "steps": trained.steps,
+            "hardware": f"{world.size} x {describe_device(world.device)}",
             "hours": round(sum(line["seconds"] for line in lines) / 3600, 2),
             "validation": {name: value for name, value in (trained.verdict or {}).items() if name != "looks"},
             "versions": {"thrombusseg": __version__, "torch": torch.__version__, "python": platform.python_version()},
