@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import slicer
@@ -15,6 +15,7 @@ from .library import folderOfLibrary
 from .workerProcess import workerEnvironment
 
 SETTING = "ThrombusSeg/WorkerPython"
+WEIGHTS_SETTING = "ThrombusSeg/Weights"
 
 _SLICERS_OWN = {"PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE"}
 
@@ -36,41 +37,52 @@ def slicerPython() -> str:
 
 def chosenPython() -> str:
     """The path in the application's settings; empty where Slicer's own Python is to be used."""
-    if getattr(slicer, "app", None) is None:
-        return ""
-    return str(slicer.util.settingsValue(SETTING, "") or "")
+    return _setting(SETTING)
+
+
+def chosenWeights() -> str:
+    """The name of the weights in the application's settings, or "default"."""
+    return _setting(WEIGHTS_SETTING) or "default"
 
 
 def workerStart(chosen: str = "") -> tuple[list[str], dict[str, str], Path]:
-    """Command, environment and working folder of the worker.
+    """Command, environment and working folder of the worker; as `interpreterStart`."""
+    return interpreterStart(["-m", "ThrombusSegLib", "worker"], chosen)
+
+
+def interpreterStart(arguments: Sequence[str], chosen: str = "") -> tuple[list[str], dict[str, str], Path]:
+    """Command, environment and working folder of a Python that finds ThrombusSegLib.
 
     Args:
+        arguments: of Python.
         chosen: path of another Python; empty for Slicer's own.
 
     Raises:
-        SegmentationError: that Python is not there, or Slicer's own is too old.
+        SegmentationError: that Python is not there, or Slicer's own is too old. ImportError: no ThrombusSegLib.
     """
     library = folderOfLibrary()
     if chosen:
         if not Path(chosen).is_file():
             raise SegmentationError(
                 "The Python chosen for the worker does not exist.",
-                "Choose another one under Advanced, or leave the field empty.",
+                "Choose another one under Setup, or leave the field empty.",
                 kind="machine",
             )
-        return _command(chosen), workerEnvironment(_environmentOutsideSlicer(), library), library
+        return [chosen, *arguments], workerEnvironment(_environmentOutsideSlicer(), library), library
     if sys.version_info < MINIMUM_PYTHON:
         raise SegmentationError(
             f"ThrombusSeg needs Python {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} or newer; this Slicer has "
             f"{sys.version_info[0]}.{sys.version_info[1]}.",
-            "Install Slicer 5.12 or newer, or choose another Python under Advanced.",
+            "Install Slicer 5.12 or newer, or choose another Python under Setup.",
             kind="machine",
         )
-    return _command(slicerPython()), workerEnvironment(os.environ, library), library
+    return [slicerPython(), *arguments], workerEnvironment(os.environ, library), library
 
 
-def _command(python: str) -> list[str]:
-    return [python, "-m", "ThrombusSegLib", "worker"]
+def _setting(key: str) -> str:
+    if getattr(slicer, "app", None) is None:
+        return ""
+    return str(slicer.util.settingsValue(key, "") or "")
 
 
 def _environmentOutsideSlicer() -> Mapping[str, str]:
