@@ -17,41 +17,66 @@ def add_parser(commands: Any) -> None:
         "benchmark",
         help="count operations and measure seconds",
         description="Count floating point operations and measure seconds of the network for one to five sequences, "
-        "beside MONAI's AttentionUnet where MONAI is installed; and seconds of a simulated case. Writes benchmark.json "
-        "and benchmark.md.",
+        "beside MONAI's AttentionUnet where MONAI is installed; seconds of a simulated case; and, with --settings, of "
+        "training steps fed by ThrombusSeg and by MONAI's CacheDataset and DataLoader. Writes benchmark.json and "
+        "benchmark.md.",
     )
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the figures")
     parser.add_argument("--grid", default="32x256x256", metavar="SxHxW", help="slices x rows x columns")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="timed runs; the smallest counts")
-    parser.add_argument("--only", choices=("network", "simulation"), help="measure only this (default: both)")
+    parser.add_argument("--only", choices=tuple(_PARTS), help="measure only this (default: all)")
+    parser.add_argument("--settings", type=folder, metavar="FILE", help="of a training: compare how it is fed")
     parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, and print the table."""
-    slices, rows, columns = _grid(arguments.grid)
-    from ..evaluation.simulation_cost import measure_simulation, sentence
-
-    repeats = max(1, arguments.repeats)
+    """Measure, and print the tables."""
+    _grid(arguments.grid)
+    if arguments.only == "feeding" and arguments.settings is None:
+        raise InputError("--settings is missing.", "Name the settings file of a training that reads a manifest.")
     figures: dict[str, Any] = {}
-    text = ""
+    texts = []
     bar = ProgressBar()
     try:
-        if arguments.only != "simulation":
-            from ..evaluation.cost import measure_costs, table
-
-            figures = measure_costs((slices, rows, columns), repeats, bar)
-            text = table(figures)
-        if arguments.only != "network":
-            figures["simulation"] = measure_simulation(repeats, bar)
-            text += "\n" * bool(text) + sentence(figures["simulation"])
+        for name, measure in _PARTS.items():
+            if name == (arguments.only or name) and (name != "feeding" or arguments.settings is not None):
+                found, text = measure(arguments, bar)
+                figures |= found
+                texts.append(text)
     finally:
         bar.close()
+    text = "\n".join(texts)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "benchmark.json").write_text(json.dumps(figures, indent=1), encoding="ascii")
     (arguments.out / "benchmark.md").write_text(text, encoding="utf-8")
     print(text)
     return 0
+
+
+def _network(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
+    from ..evaluation.cost import measure_costs, table
+
+    figures = measure_costs(_grid(arguments.grid), max(1, arguments.repeats), bar)
+    return figures, table(figures)
+
+
+def _simulation(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
+    from ..evaluation.simulation_cost import measure_simulation, sentence
+
+    figures = measure_simulation(max(1, arguments.repeats), bar)
+    return {"simulation": figures}, sentence(figures)
+
+
+def _feeding(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
+    from ..evaluation.loading import measure_feeding, table
+
+    bar(0.0, "training steps")
+    figures = measure_feeding(arguments.settings, arguments.out, rounds=max(1, arguments.repeats))
+    return {"training": figures}, table(figures)
+
+
+#: In the order of the report.
+_PARTS = {"network": _network, "simulation": _simulation, "feeding": _feeding}
 
 
 def _grid(text: str) -> tuple[int, int, int]:

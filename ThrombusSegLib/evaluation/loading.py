@@ -1,16 +1,15 @@
 """What feeding the network costs: ours beside a plain MONAI CacheDataset and DataLoader, and two processes beside one.
 
-    python -m ThrombusSegLib.evaluation.loading SETTINGS.toml --out DIR
+    thrombusseg benchmark --only feeding --settings SETTINGS.toml --out DIR
 
 Both feed the same network with crops of the same size from the same prepared cases, turn about in one run, so that
-whatever else the machine does meets both. Writes loading.json and loading.md. Run it where nothing else runs.
+whatever else the machine does meets both. torchrun starts this file too, to time several processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import statistics
 import subprocess
@@ -27,7 +26,7 @@ import torch
 from ..errors import InputError, MachineError, ThrombusSegError
 from ..training import TrainSettings, read_settings
 from ..training.crops import Batch
-from ..training.distributed import World, join_world
+from ..training.distributed import World, is_first, join_world
 from ..training.feeder import Feeder
 from ..training.loop import Run, uses_bfloat16
 from ..training.run import gather
@@ -166,7 +165,7 @@ def compare_processes(command: list[str], counts: tuple[int, ...], rounds: int) 
             threads = str(max(1, (os.cpu_count() or 1) // count))
             torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
             done = subprocess.run(
-                [*torchrun, "-m", "ThrombusSegLib.evaluation.loading", *command, "--only-steps"],
+                [*torchrun, "-m", "ThrombusSegLib.evaluation.loading", *command],
                 env=os.environ | {"OMP_NUM_THREADS": threads},
                 capture_output=True,
                 text=True,
@@ -197,66 +196,25 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{about}; {where}. MONAI: CacheDataset and DataLoader, drawn with replacement.", ""])
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Measure and write; see the head of the file."""
-    parser = argparse.ArgumentParser(prog="python -m ThrombusSegLib.evaluation.loading", description=__doc__)
-    parser.add_argument("settings", type=Path, metavar="SETTINGS.toml")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--steps", type=int, default=15, help="of each turn (default: 15)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each (default: 3)")
-    parser.add_argument("--cases", type=int, default=20, help="of the manifest, the first ones (default: 20)")
-    parser.add_argument("--only-steps", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args(arguments)
-    try:
-        settings, source = _setting(chosen)
-        if chosen.only_steps:
-            seconds = measure_processes(settings, source, chosen.steps)
-            if int(os.environ.get("RANK", "0")) == 0:
-                print(seconds)
-            return 0
-        _write(chosen, settings, _measure(chosen, settings, source))
-    except ThrombusSegError as error:
-        print(f"{error}", file=sys.stderr)
-        return error.exit_status
-    return 0
+def measure_feeding(path: Path, out: Path, steps: int = 15, rounds: int = 3, cases: int = 20) -> dict[str, Any]:
+    """Everything of the above, with the first cases of a settings file's manifest.
 
+    Args:
+        path: a settings file for training.
+        out: folder for the prepared cases.
+        steps: of each turn. rounds: turns of each. cases: how many, at most.
 
-def _setting(chosen: argparse.Namespace) -> tuple[TrainSettings, CaseSource]:
-    """The settings without validation and simulated cases, and the first cases of the manifest, prepared."""
-    if chosen.steps <= LEFT_OUT or chosen.rounds < 1 or chosen.cases < 1:
-        raise InputError(
-            "There is nothing to measure.", f"Choose --steps above {LEFT_OUT}, --rounds and --cases above 0."
-        )
-    settings = read_settings(chosen.settings)
-    if not settings.data.manifest:
-        raise InputError("data.manifest is missing.", "Both ways of feeding read cases of a manifest.")
-    settings = replace(
-        settings,
-        data=replace(settings.data, phantom_centre=""),
-        validation=replace(settings.validation, every=0, manifest=""),
-    )
-    source, _ = gather(settings, chosen.settings.parent, chosen.out)
-    source.rows = source.rows[: chosen.cases]
-    source.prepare()
-    return settings, source
-
-
-def _measure(chosen: argparse.Namespace, settings: TrainSettings, source: CaseSource) -> dict[str, Any]:
+    Raises:
+        InputError: the settings have no manifest, or cannot be used. MachineError: torchrun failed.
+    """
+    settings, source = _setting(path, out, cases)
+    command = [str(path), "--out", str(out), "--steps", str(steps), "--cases", str(cases)]
+    counts = (1, 2) if settings.batch % 2 == 0 else (1,)
     import monai
 
-    command = [
-        str(chosen.settings),
-        "--out",
-        str(chosen.out),
-        "--steps",
-        str(chosen.steps),
-        "--cases",
-        str(chosen.cases),
-    ]
-    counts = (1, 2) if settings.batch % 2 == 0 else (1,)
     return {
-        "feeding": compare_feeding(settings, source, chosen.steps, chosen.rounds),
-        "processes": compare_processes(command, counts, chosen.rounds),
+        "feeding": compare_feeding(settings, source, steps, rounds),
+        "processes": compare_processes(command, counts, rounds),
         "crop": [settings.crop.slices, settings.crop.pixels, settings.crop.pixels],
         "batch": settings.batch,
         "cases": len(source.rows),
@@ -268,11 +226,38 @@ def _measure(chosen: argparse.Namespace, settings: TrainSettings, source: CaseSo
     }
 
 
-def _write(chosen: argparse.Namespace, settings: TrainSettings, figures: dict[str, Any]) -> None:
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "loading.json").write_text(json.dumps(figures, indent=1), encoding="ascii")
-    (chosen.out / "loading.md").write_text(table(figures), encoding="utf-8")
-    print(table(figures))
+def _setting(path: Path, out: Path, cases: int) -> tuple[TrainSettings, CaseSource]:
+    """The settings without validation and simulated cases, and the first cases of the manifest, prepared."""
+    settings = read_settings(path)
+    if not settings.data.manifest:
+        raise InputError("data.manifest is missing.", "Both ways of feeding read cases of a manifest.")
+    settings = replace(
+        settings,
+        data=replace(settings.data, phantom_centre=""),
+        validation=replace(settings.validation, every=0, manifest=""),
+    )
+    source, _ = gather(settings, path.parent, out)
+    source.rows = source.rows[:cases]
+    source.prepare()
+    return settings, source
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """One of torchrun's processes: prints the seconds of a step."""
+    parser = argparse.ArgumentParser(prog="python -m ThrombusSegLib.evaluation.loading")
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--cases", type=int, required=True)
+    chosen = parser.parse_args(arguments)
+    try:
+        seconds = measure_processes(*_setting(chosen.settings, chosen.out, chosen.cases), chosen.steps)
+    except ThrombusSegError as error:
+        print(f"{error}", file=sys.stderr)
+        return error.exit_status
+    if is_first():
+        print(seconds)
+    return 0
 
 
 if __name__ == "__main__":
