@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -20,15 +19,19 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 from ThrombusSegParts.candidateTable import candidatePosition
-from ThrombusSegParts.dependencies import installPackages, missingPackages
-from ThrombusSegParts.errors import SegmentationCancelled, SegmentationError
+from ThrombusSegParts.dependencies import missingPackages
+from ThrombusSegParts.errors import SegmentationError
 from ThrombusSegParts.logic import ThrombusSegLogic
 from ThrombusSegParts.mapDisplay import candidatesOf, jumpTo, mapsOf, showMap, showReference
-from ThrombusSegParts.panelTexts import detailsText, mapText, resultText, stageText
-from ThrombusSegParts.parameterNode import ThrombusSegParameterNode, chosenVolumes
+from ThrombusSegParts.panelPart import PanelPart
+from ThrombusSegParts.panelTexts import detailsText, mapText, resultText
+from ThrombusSegParts.parameterNode import ThrombusSegParameterNode
 from ThrombusSegParts.resultToScene import SegmentationResult
+from ThrombusSegParts.runPanel import RunPanel
+from ThrombusSegParts.sampleData import registerSampleData
 from ThrombusSegParts.sequences import SEQUENCES
-from ThrombusSegParts.workerPython import SETTING, chosenPython
+from ThrombusSegParts.setupPanel import SetupPanel
+from ThrombusSegParts.workerPython import chosenPython
 
 __all__ = ["ThrombusSeg", "ThrombusSegLogic", "ThrombusSegTest", "ThrombusSegWidget"]
 
@@ -52,17 +55,18 @@ class ThrombusSeg(ScriptedLoadableModule):
             '(<a href="https://arxiv.org/abs/2604.00817">arXiv 2604.00817</a>). '
             "The weights that come with the module were trained on simulated images."
         )
+        slicer.app.connect("startupCompleted()", registerSampleData)
 
 
 class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: shows what the logic says, passes on what the user wants."""
+    """The panel: creates its sections and passes on to all of them what happens."""
 
     def __init__(self, parent=None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic: ThrombusSegLogic | None = None
+        self.parts: list[PanelPart] = []
         self._parameterNode: ThrombusSegParameterNode | None = None
-        self._parameterNodeGuiTag = None
         self._updating = False
 
     def setup(self) -> None:
@@ -73,29 +77,33 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = ThrombusSegLogic()
-        self.logic.onWarm = self.onWarm
-        self.ui.pythonPathEdit.currentPath = chosenPython()
+        self._createParts(uiWidget.layout())
         self._connect()
         self.initializeParameterNode()
+
+    def _createParts(self, layout) -> None:
+        """The sections, from top to bottom."""
+        requirements = Path(self.resourcePath("requirements.txt"))
+        self.runPanel = RunPanel(
+            self.ui, self.logic, requirements, self._updatePanel, self.onDone, self.onFailed, self.onNeedsSetup
+        )
+        self.setupPanel = SetupPanel(layout, self.resourcePath, onChanged=self.runPanel.warm)
+        self.parts = [self.runPanel, self.setupPanel]
 
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
-        self.ui.segmentButton.connect("clicked(bool)", self.onSegment)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
-        self.ui.pythonPathEdit.connect("currentPathChanged(QString)", self.onPythonChosen)
         self.ui.candidatesTable.connect("clicked(QModelIndex)", self.onCandidateClicked)
 
     def cleanup(self) -> None:
         """Called when the application closes and the panel is destroyed."""
-        if self.logic is not None:
-            self.logic.onWarm = None
-            self.logic.close()
         self.setParameterNode(None)
         self.removeObservers()
+        for part in self.parts:
+            part.close()
 
     def onReload(self) -> None:
         """The developer's Reload button: also the parts, of which Slicer does not know."""
@@ -104,9 +112,10 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self) -> None:
-        """Called each time the user opens this module: the worker loads torch while volumes are picked."""
+        """Called each time the user opens this module."""
         self.initializeParameterNode()
-        self._warm()
+        for part in self.parts:
+            part.enter()
 
     def exit(self) -> None:
         """Called each time the user opens a different module. A run goes on."""
@@ -130,6 +139,55 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.setParameterNode(None)
             self.initializeParameterNode()
 
+    def _forgetResult(self) -> None:
+        self.ui.resultLabel.text = _("No result yet.")
+        for part in self.parts:
+            part.forgetResult()
+
+    def initializeParameterNode(self) -> None:
+        """Make sure that the parameter node exists and is observed."""
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """Connect the sections with these choices, and with none that were before."""
+        if self._parameterNode is not None:
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
+        self._parameterNode = parameterNode
+        for part in self.parts:
+            part.setParameterNode(parameterNode)
+        if parameterNode is not None:
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
+            self._updatePanel()
+
+    def _updatePanel(self, caller=None, event=None) -> None:
+        """Everything that follows from the choices and from whether a segmentation runs."""
+        busy = self.logic.isBusy()
+        for part in self.parts:
+            part.update(busy)
+        self.ui.inputsCollapsibleButton.enabled = not busy
+        if self._parameterNode is not None:
+            self._updateMaps()
+
+    def onDone(self, result: SegmentationResult) -> None:
+        """Called when a result is in the scene, perhaps while another module is open."""
+        self.ui.resultLabel.text = resultText(result)
+        self.ui.detailsText.plainText = detailsText(result)
+        showReference(result.segmentation)
+        self._jumpToRow(result.candidates, 0)
+        parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode
+        parameterNode.shownMap = ""
+        parameterNode.segmentation = result.segmentation
+
+    def onFailed(self, error: SegmentationError) -> None:
+        """Called when a run gave no result, and nobody had stopped it."""
+        self.ui.resultLabel.text = _("No result.")
+
+    def onNeedsSetup(self) -> None:
+        """Called when something must be installed first."""
+        self.setupPanel.unfold()
+
+    # ---- inputs: one row for each sequence ----
+
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
         """Called before a node goes: its selector becomes empty, where it would take another volume by itself."""
@@ -139,43 +197,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if getattr(self._parameterNode, f"volume{sequence}") is node:
                 setattr(self._parameterNode, f"volume{sequence}", None)
 
-    def _forgetResult(self) -> None:
-        self.ui.resultLabel.text = _("No result yet.")
-        self.ui.stageLabel.text = ""
-        self.ui.progressBar.value = 0
-        self.ui.detailsText.plainText = ""
-
-    def initializeParameterNode(self) -> None:
-        """Make sure that the parameter node exists and is observed."""
-        self.setParameterNode(self.logic.getParameterNode())
-
-    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
-        """Connect the panel with these choices, and with none that were before."""
-        if self._parameterNode is not None:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self._parameterNodeGuiTag = None
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
-        self._parameterNode = parameterNode
-        if self._parameterNode is not None:
-            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
-            self._updatePanel()
-
-    def _updatePanel(self, caller=None, event=None) -> None:
-        """Everything that follows from the choices and from whether a segmentation runs."""
-        busy = self.logic.isBusy()
-        self.ui.cancelButton.enabled = busy
-        self.ui.inputsCollapsibleButton.enabled = not busy
-        self.ui.deviceComboBox.enabled = not busy
-        self.ui.pythonPathEdit.enabled = not busy
-        if self._parameterNode is None:
-            return
-        chosen = any(volume is not None for volume in chosenVolumes(self._parameterNode).values())
-        self.ui.segmentButton.enabled = chosen and not busy
-        self.ui.segmentButton.toolTip = (
-            _("Find the thrombus on the chosen sequences") if chosen else _("Choose a volume for at least one sequence")
-        )
-        self._updateMaps()
+    # ---- result: what was found, and the maps ----
 
     def _updateMaps(self) -> None:
         segmentation = self._parameterNode.segmentation
@@ -207,95 +229,6 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         position = candidatePosition(table, row)
         if position is not None:
             jumpTo(slicer.mrmlScene, position)
-
-    def onPythonChosen(self, path: str) -> None:
-        """Another Python for the worker; kept in the application's settings."""
-        qt.QSettings().setValue(SETTING, path)
-        self._warm()
-
-    def _warm(self) -> None:
-        """Let the worker load; what is missing is told, and installed only by the Segment button."""
-        missing = [] if chosenPython() else missingPackages()
-        if self.logic.isBusy():
-            return
-        if missing:
-            self.ui.stageLabel.text = _("To be installed before the first segmentation: {packages}.").format(
-                packages=", ".join(missing)
-            )
-            return
-        try:
-            self.logic.warm(self._device())
-            self.ui.stageLabel.text = _("Getting ready...")
-        except SegmentationError as error:
-            self.ui.stageLabel.text = str(error)
-
-    def onWarm(self, outcome) -> None:
-        """Called when the worker has loaded, or could not."""
-        if self.logic.isBusy():
-            return
-        if isinstance(outcome, SegmentationError):
-            self._tell(str(outcome), outcome.details)
-        else:
-            self.ui.stageLabel.text = _("Ready ({device}).").format(device=outcome["device"])
-
-    def _device(self) -> str:
-        return self._parameterNode.device.value if self._parameterNode is not None else "auto"
-
-    def onSegment(self) -> None:
-        """Run, without waiting for the end."""
-        with slicer.util.tryWithErrorDisplay(_("The segmentation could not be started."), waitCursor=True):
-            if not chosenPython() and missingPackages():
-                installPackages(Path(self.resourcePath("requirements.txt")))
-            self.ui.detailsText.plainText = ""
-            self.logic.startProcess(
-                chosenVolumes(self._parameterNode),
-                device=self._device(),
-                onProgress=self.onProgress,
-                onDone=self.onDone,
-                onError=self.onError,
-            )
-            self.onProgress(0.0, "reading")
-        self._updatePanel()
-
-    def onCancel(self) -> None:
-        """Ask for the end of the run; `onError` follows."""
-        self.logic.cancel()
-        self.ui.cancelButton.enabled = False
-        self.ui.stageLabel.text = _("Canceling...")
-
-    def onProgress(self, value: float, stage: str) -> None:
-        """Called while the worker works."""
-        self.ui.progressBar.value = round(100 * value)
-        self.ui.stageLabel.text = stageText(stage)
-
-    def onDone(self, result: SegmentationResult) -> None:
-        """Called when the result is in the scene."""
-        self.ui.progressBar.value = 100
-        self.ui.stageLabel.text = _("Done.")
-        self.ui.resultLabel.text = resultText(result)
-        self.ui.detailsText.plainText = detailsText(result)
-        if result.summary.get("notice"):
-            self.ui.noticeLabel.text = result.summary["notice"]  # names the data that these weights were trained on
-        showReference(result.segmentation)
-        self._jumpToRow(result.candidates, 0)
-        parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode
-        parameterNode.shownMap = ""
-        parameterNode.segmentation = result.segmentation
-        self._updatePanel()
-
-    def onError(self, error: SegmentationError) -> None:
-        """Called when there is no result; says so on the panel, without a dialog."""
-        self.ui.progressBar.value = 0
-        if not isinstance(error, SegmentationCancelled):
-            self.ui.resultLabel.text = _("No result.")
-        self._tell(str(error), error.details)
-        self._updatePanel()
-
-    def _tell(self, sentence: str, details: str) -> None:
-        self.ui.stageLabel.text = sentence
-        self.ui.detailsText.plainText = details
-        if details:
-            self.ui.advancedCollapsibleButton.collapsed = False
 
 
 class ThrombusSegTest(ScriptedLoadableModuleTest):

@@ -42,8 +42,18 @@ WIDGETS = {
 
 
 @pytest.fixture(scope="session")
-def form(repository) -> ElementTree.Element:
-    return ElementTree.parse(repository.module / "Resources" / "UI" / "ThrombusSeg.ui").getroot()
+def forms(repository) -> dict[str, ElementTree.Element]:
+    """The root of each form of the panel, by the name of its file."""
+    files = sorted((repository.module / "Resources" / "UI").glob("*.ui"))
+    return {path.stem: ElementTree.parse(path).getroot() for path in files}
+
+
+@pytest.fixture(scope="session")
+def form(forms) -> ElementTree.Element:
+    """All forms, as children of one element."""
+    together = ElementTree.Element("forms")
+    together.extend(forms.values())
+    return together
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +138,17 @@ def test_one_selector_for_each_sequence_and_each_gets_the_scene(form) -> None:
         values = {entry.get("name"): "".join(entry.itertext()).strip() for entry in selector.findall("property")}
         assert values["noneEnabled"] == "true" and values["nodeTypes"] == "vtkMRMLScalarVolumeNode"
         assert values["addEnabled"] == values["removeEnabled"] == values["showChildNodeTypes"] == "false"
-    receivers = {entry.findtext("receiver") for entry in form.iter("connection")}
-    mrml = {widget.get("name") for widget in widgets if widget.get("class").startswith("qMRML")}
-    assert receivers == mrml - {"ThrombusSeg"}
-    declared = {entry.findtext("class") for entry in form.iter("customwidget")}
-    assert {widget.get("class") for widget in widgets if not widget.get("class").startswith("Q")} == declared
+
+
+def test_forms_declare_their_widgets_and_pass_the_scene_on(forms) -> None:
+    for name, form in forms.items():
+        widgets = list(form.iter("widget"))
+        assert widgets[0].get("name") == name
+        receivers = {entry.findtext("receiver") for entry in form.iter("connection")}
+        mrml = {widget.get("name") for widget in widgets[1:] if widget.get("class").startswith("qMRML")}
+        assert receivers == mrml, name
+        declared = {entry.findtext("class") for entry in form.iter("customwidget")}
+        assert {widget.get("class") for widget in widgets if not widget.get("class").startswith("Q")} == declared, name
 
 
 def test_shown_texts_can_be_translated(nodes) -> None:

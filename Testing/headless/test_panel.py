@@ -6,17 +6,30 @@ import contextlib
 import types
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
 
-FORM = Path(__file__).resolve().parents[2] / "ThrombusSeg" / "Resources" / "UI" / "ThrombusSeg.ui"
+
+class FakeLayout:
+    """A layout with a spacer at its end, as that of the main form."""
+
+    def __init__(self) -> None:
+        self.widgets: list[object] = []
+
+    def count(self) -> int:
+        return len(self.widgets) + 1
+
+    def itemAt(self, index: int) -> object:
+        return types.SimpleNamespace(spacerItem=lambda: object() if index == len(self.widgets) else None)
+
+    def insertWidget(self, index: int, widget: object) -> None:
+        self.widgets.insert(index, widget)
 
 
 class FakeWidget:
-    """Any widget: attributes are its properties; of a combo box also the items."""
+    """Any widget: attributes are its properties; of a combo box also the items. A form also has all it holds."""
 
     def __init__(self) -> None:
         self.enabled, self.text, self.toolTip, self.plainText, self.currentPath = True, "", "", "", ""
@@ -24,6 +37,30 @@ class FakeWidget:
         self.currentIndex, self.value, self.collapsed = -1, 0, True
         self.connected: dict[str, Callable] = {}
         self.table = None
+        self.form, self._layout = types.SimpleNamespace(), FakeLayout()
+
+    @classmethod
+    def load(cls, path: str) -> FakeWidget:
+        """What slicer.util.loadUI does, with stand-ins for all widgets in the file."""
+        form = cls()
+        for widget in ElementTree.parse(path).getroot().iter("widget"):
+            setattr(form.form, widget.get("name"), cls())
+        return form
+
+    def layout(self) -> FakeLayout:
+        return self._layout
+
+    def setText(self, text: str) -> None:
+        self.text = text
+
+    def setEnabled(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+    def setVisible(self, visible: bool) -> None:
+        self.visible = visible
+
+    def setPixmap(self, pixmap: object) -> None:
+        self.pixmap = pixmap
 
     count = property(lambda self: len(self.items))
 
@@ -49,19 +86,24 @@ class FakeWidget:
         self.table = table
 
 
+class FakeIcon:
+    """A picture of any size."""
+
+    def pixmap(self, width: int, height: int) -> tuple[int, int]:
+        return width, height
+
+
 @pytest.fixture
 def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """A panel that was entered, with the real worker behind its logic."""
     import ThrombusSeg as module
 
-    form = types.SimpleNamespace()
-    for widget in ElementTree.parse(FORM).getroot().iter("widget"):
-        setattr(form, widget.get("name"), FakeWidget())
-    monkeypatch.setattr(slicer.util, "loadUI", lambda path: FakeWidget(), raising=False)
-    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: form, raising=False)
-    monkeypatch.setattr(slicer.util, "tryWithErrorDisplay", lambda *a, **k: contextlib.nullcontext(), raising=False)
+    monkeypatch.setattr(slicer.util, "loadUI", FakeWidget.load, raising=False)
+    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: widget.form, raising=False)
+    monkeypatch.setattr(slicer.util, "WaitCursor", contextlib.nullcontext, raising=False)
     monkeypatch.setattr(module, "ThrombusSegLogic", lambda: realLogic)
-    monkeypatch.setattr(module, "missingPackages", list)
+    monkeypatch.setattr("ThrombusSegParts.runPanel.missingPackages", list)
+    monkeypatch.setattr("ThrombusSegParts.setupPanel.stateIcon", lambda ok: FakeIcon())
     node = headless.scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
     monkeypatch.setattr("ThrombusSegParts.logic.ScriptedLoadableModuleLogic.getParameterNode", lambda self: node)
     panel = module.ThrombusSegWidget(types.SimpleNamespace(isEntered=True))
@@ -83,7 +125,7 @@ def run(panel, headless, tools, tinyWeights, monkeypatch, threshold: float) -> N
     monkeypatch.setattr(
         panel.logic,
         "startProcess",
-        lambda inputs, device, **rest: start(inputs, "cpu", str(tinyWeights), options, **rest),
+        lambda inputs, device, weights, **rest: start(inputs, "cpu", str(tinyWeights), options, **rest),
     )
     panel.ui.segmentButton.connected["clicked(bool)"]()
     assert panel.logic.isBusy()
@@ -154,8 +196,8 @@ def test_other_module_and_closed_scene(panel, headless, tools, tinyWeights, monk
 def test_device_and_failure_of_warming_are_shown(panel, headless) -> None:
     from ThrombusSegParts.errors import SegmentationError
 
-    panel.onWarm({"device": "cpu"})
+    panel.runPanel.onWarm({"device": "cpu"})
     assert panel.ui.stageLabel.text == "Ready (cpu)."
-    panel.onWarm(SegmentationError("There are no weights.", "Get some.", "input", details="a log"))
+    panel.runPanel.onWarm(SegmentationError("There are no weights.", "Get some.", "input", details="a log"))
     assert panel.ui.stageLabel.text == "There are no weights. Get some."
     assert panel.ui.detailsText.plainText == "a log" and panel.ui.advancedCollapsibleButton.collapsed is False

@@ -18,6 +18,8 @@ from slicer.i18n import tr as _
 
 from .dependencies import extensionInstalled
 from .errors import SegmentationError
+from .panelPart import PanelPart
+from .parameterNode import ThrombusSegParameterNode
 from .setupActions import SetupActions, Step, saveSetting
 from .setupChecks import ROWS, Facts, State, allGreen, allStates, deviceKey, toDo, weightsInUse
 from .setupProcess import CHECK, CHECK_DEVICE, Outcome, SetupProcess
@@ -29,7 +31,7 @@ DEVICE_SETTING = "ThrombusSeg/DeviceTest"
 _POLL_MILLISECONDS = 100
 
 
-class SetupPanel:
+class SetupPanel(PanelPart):
     """Builds itself from SetupPanel.ui, in front of a spacer at the end of the layout if there is one.
 
     Args:
@@ -49,7 +51,7 @@ class SetupPanel:
         self.onChanged = onChanged
         self.actions = actions or SetupActions(Path(resourcePath("requirements.txt")))
         self.widget = slicer.util.loadUI(resourcePath("UI/SetupPanel.ui"))
-        self.ui = slicer.util.childWidgetVariables(self.widget)
+        super().__init__(slicer.util.childWidgetVariables(self.widget))
         last = parentLayout.itemAt(parentLayout.count() - 1) if parentLayout.count() else None
         atSpacer = last is not None and last.spacerItem() is not None
         parentLayout.insertWidget(parentLayout.count() - (1 if atSpacer else 0), self.widget)
@@ -77,16 +79,28 @@ class SetupPanel:
         self.ui.setupPythonEdit.connect("currentPathChanged(QString)", self.onPythonChosen)
         self.ui.setupWeightsComboBox.connect("currentIndexChanged(int)", self.onWeightsChosen)
 
+    def enter(self) -> None:
+        """The user opened the module."""
+        self.refresh()
+
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """Nothing here belongs to a scene: what is installed is a matter of the computer."""
+
+    def update(self, busy: bool) -> None:
+        """While a segmentation runs nothing may be installed or changed."""
+        if busy is not self._busy:
+            self._busy = busy
+            self._show()
+
     def refresh(self) -> None:
-        """To be called whenever the module is opened. Looks at everything once in a session; later it only shows."""
+        """Look at everything, once in a session; later only show it."""
         if not self._checked and self._process is None:
             self._check(CHECK)
         self._show()
 
-    def setBusy(self, busy: bool) -> None:
-        """While a segmentation runs nothing may be installed or changed."""
-        self._busy = busy
-        self._show()
+    def unfold(self) -> None:
+        """Something is to be done here."""
+        self.ui.setupCollapsibleButton.collapsed = False
 
     def isChecking(self) -> bool:
         """Whether a process is being waited for."""
