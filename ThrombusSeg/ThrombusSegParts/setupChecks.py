@@ -223,6 +223,8 @@ def reportText(facts: Facts, application: str) -> str:
         f"ThrombusSeg {python.get('library', '?')}, {application}, {python.get('machine', '?')}",
         *(f"{_mark(state.ok)} {state.name}: {state.detail}" for state in allStates(facts)),
     ]
+    versions = {name: version for name, version in facts.event("packages").items() if name != "event"}
+    lines.append("   packages " + ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()))
     entries = facts.event("weights").get("entries", ())
     lines += [f"   weights {entry['name']}: SHA-256 {entry['sha256']}" for entry in entries]
     lines += [f"   device {each['device']}: {deviceName(each)} {each['fault']}".rstrip() for each in facts.devices()]
