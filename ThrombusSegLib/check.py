@@ -106,7 +106,7 @@ def _try_device(device: torch.device) -> dict[str, Any]:
     """Compute what can be checked on paper, and a recurrent layer, of which only finite numbers are expected."""
     import torch
 
-    event: dict[str, Any] = {"event": "device", "device": device.type, "name": _name(device), "fault": ""}
+    event: dict[str, Any] = {"event": "device", "fault": "", **describe_device(device)}
     start = time.perf_counter()
     try:
         with torch.no_grad():
@@ -116,11 +116,22 @@ def _try_device(device: torch.device) -> dict[str, Any]:
             states, _last = recurrent(ones[0, :, 0].T.unsqueeze(1))
             right = bool((sums == 72).all().item()) and bool(torch.isfinite(states).all().item())  # 72 = 3 * 3 * 8
         event["fault"] = "" if right else "It computes wrong numbers."
-        event |= _memory(device)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the answer
         event["fault"] = _short(error)
     event["seconds"] = round(time.perf_counter() - start, 3)
     return event
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """Its type, its name for people, and of a graphics card of NVIDIA the free and the whole memory in MiB.
+
+    Never fails: a driver that cannot even name its card has its complaint for a name.
+    """
+    description: dict[str, Any] = {"device": device.type, "name": _name(device)}
+    try:
+        return description | _memory(device)
+    except Exception:  # noqa: BLE001 - whatever a driver raises; the memory is then not known
+        return description
 
 
 def _name(device: torch.device) -> str:

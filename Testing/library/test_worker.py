@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import ThrombusSegLib
+from ThrombusSegLib.errors import MachineError
 from ThrombusSegLib.inference import Predictor
 from ThrombusSegLib.weights import WeightsMetadata, find_weights, load_network, save_network
 from ThrombusSegLib.weights.header import read_header
@@ -97,7 +99,8 @@ def test_a_job_from_ready_to_done(here: Talk, images: dict[str, Path], tiny_weig
     assert ready == {"event": "ready", "protocol": 1, "version": ThrombusSegLib.__version__, "pid": os.getpid()}
     here.say({"command": "warm", "weights": str(tiny_weights), "device": "cpu"})
     warm = here.hear("warm")
-    assert warm.keys() == {"event", "id", "device", "weights", "seconds"}
+    assert warm.keys() == {"event", "id", "device", "name", "weights", "warning", "seconds"}
+    assert "cores" in warm["name"] and warm["warning"] is None
     assert (warm["id"], warm["device"], warm["weights"]["name"]) == (None, "cpu", "tiny")
     out = tmp_path / "résultat 日本"
     here.say(segment("a", images, out, tiny_weights, options={"threshold": 0.4, "registration": "never"}))
@@ -224,6 +227,43 @@ def test_errors_have_kind_sentence_and_advice_and_the_worker_goes_on(
     monkeypatch.undo()
     here.say(segment("4", {"SWI": images["SWI"]}, tmp_path / "out", tiny_weights))
     assert here.hear("done")["id"] == "4"
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_card_with_too_little_memory_is_left_for_the_processor_if_nobody_chose_it(
+    device: str,
+    here: Talk,
+    images: dict[str, Path],
+    tiny_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The meta device stands for a card: the network can be placed there, but computes nothing."""
+    from ThrombusSegLib.inference import predictor as predictor_module
+
+    def choose(wanted: str) -> tuple[torch.device, None]:
+        return (torch.device("cpu") if wanted == "cpu" else torch.device("meta")), None
+
+    def full(self: Predictor, prepared: Any, progress: Any) -> Any:
+        if self.device.type == "cpu":
+            return predict(self, prepared, progress)
+        progress(0.5, "network")
+        raise MachineError("The memory of the device is not enough for this case.", "Close other programs.")
+
+    predict = Predictor.predict
+    monkeypatch.setattr(predictor_module, "choose_device", choose)
+    monkeypatch.setattr(Predictor, "predict", full)
+    here.hear("ready")
+    here.say(segment("1", {"SWI": images["SWI"]}, tmp_path / "out", tiny_weights, device=device))
+    values = []
+    while (event := here.hear("progress", "done", "error"))["event"] == "progress":
+        values.append(event["value"])
+    assert values == sorted(values)
+    if device == "auto":
+        assert event["result"]["device"] == "cpu"
+        assert "memory of the device (meta) was not enough" in event["result"]["warnings"][0]
+    else:
+        assert (event["event"], event["kind"]) == ("error", "machine")
 
 
 WRONG = [

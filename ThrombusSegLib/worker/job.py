@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import MachineError
 from ..progress import Progress, part, report, silent
 
 if TYPE_CHECKING:
-    from ..inference import Predictor, SegmentSettings
+    from ..case import Case
+    from ..inference import Predictor, SegmentResult, SegmentSettings
     from ..sequences import Sequence
 
 
@@ -65,19 +67,19 @@ def run_job(job: Job, predictors: Predictors, progress: Progress = silent) -> di
     """
     report(progress, 0.0, "reading")
     from ..case import read_case
-    from ..inference import check_output, segment_case, write_result
+    from ..inference import check_output, write_result
     from ..inference.resources import StageClock
     from ..report import report_page
 
     check_output(job.out)
     clock = StageClock()
     with clock.stage("load"):
-        predictor = predictors.get(job.weights, job.device)
+        predictors.get(job.weights, job.device)
     report(progress, 0.02, "reading")
     with clock.stage("read"):
         case = read_case(job.inputs, name=job.name)
     report(progress, 0.08, "reading")
-    result = segment_case(case, predictor, job.settings, part(progress, 0.08, 0.9))
+    result = _segment(case, job, predictors, part(progress, 0.08, 0.9))
     result = replace(result, seconds={**clock.seconds, **result.seconds}, warnings=(*job.notes, *result.warnings))
     clock = StageClock()
     report(progress, 0.9, "writing")
@@ -85,3 +87,26 @@ def run_job(job: Job, predictors: Predictors, progress: Progress = silent) -> di
         page = report_page(result)
     result = replace(result, seconds={**result.seconds, **clock.seconds})
     return write_result(result, job.out, page=page, progress=part(progress, 0.92, 1.0))
+
+
+def _segment(case: Case, job: Job, predictors: Predictors, progress: Progress) -> SegmentResult:
+    """On the job's device; where "auto" chose one whose memory is not enough, again on the processor, and says so."""
+    from ..inference import segment_case
+
+    reached = 0.0
+
+    def watched(share: float, stage: str) -> bool:
+        nonlocal reached
+        reached = share
+        return progress(share, stage)
+
+    predictor = predictors.get(job.weights, job.device)
+    try:
+        return segment_case(case, predictor, job.settings, watched)
+    except MachineError:
+        if job.device != "auto" or predictor.device.type == "cpu":
+            raise
+    name = predictor.device.type
+    result = segment_case(case, predictors.get(job.weights, "cpu"), job.settings, part(progress, reached, 1.0))
+    warning = f"The memory of the device ({name}) was not enough for this case; the processor (cpu) did the work."
+    return replace(result, warnings=(warning, *result.warnings))

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from ..check import describe_device
 from ..errors import Cancelled, ThrombusSegError
 from ..progress import Progress
 from ..version import __version__
@@ -136,8 +137,8 @@ class Worker:
         predictor = self._predictors.get(command.weights, command.device)
         weights = {"name": predictor.weights.name, "sha256": predictor.weights.sha256}
         seconds = round(time.perf_counter() - start, 3)
-        event = {"event": "warm", "id": command.id, "device": predictor.device.type, "weights": weights}
-        self._send({**event, "seconds": seconds})
+        event = {"event": "warm", "id": command.id, **describe_device(predictor.device), "weights": weights}
+        self._send({**event, "warning": predictor.warning, "seconds": seconds})
 
     def _segment(self, command: Command) -> None:
         result = run_job(job_of(command), self._predictors, self._progress_of(command.id))

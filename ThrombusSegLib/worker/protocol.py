@@ -12,7 +12,8 @@ In (stdin)::
 Out (stdout)::
 
     {"event": "ready", "protocol": 1, "version": "0.1.0", "pid": 123}
-    {"event": "warm", "id": null, "device": "cpu", "weights": {"name": "...", "sha256": "..."}, "seconds": 1.2}
+    {"event": "warm", "id": null, "device": "cuda", "name": "NVIDIA ...", "free_mib": 7000, "total_mib": 8000,
+     "weights": {"name": "...", "sha256": "..."}, "warning": null, "seconds": 1.2}        memory only where it is known
     {"event": "progress", "id": "1", "value": 0.42, "stage": "network"}
     {"event": "done", "id": "1", "result": {...content of result.json...}, "out": "/dir"}
     {"event": "error", "id": "1", "kind": "input|machine|defect|protocol", "sentence": "...", "advice": "..."}
