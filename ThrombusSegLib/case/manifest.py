@@ -29,11 +29,13 @@ class ManifestRow:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Rows of a manifest; images are not opened.
+    """Rows of a manifest, or of the manifest.csv of a folder of cases; images are not opened.
 
     Raises:
         InputError: no file, no table, a column is missing, a case without a name or a sequence, or named twice.
     """
+    if path.is_dir():
+        path = path / "manifest.csv"
     if not path.is_file():
         raise InputError(f"There is no manifest {path.name}.", "Check its path.")
     try:
