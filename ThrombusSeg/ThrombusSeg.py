@@ -24,13 +24,14 @@ from ThrombusSegParts.errors import SegmentationError
 from ThrombusSegParts.logic import ThrombusSegLogic
 from ThrombusSegParts.mapDisplay import candidatesOf, jumpTo, mapsOf, showMap, showReference
 from ThrombusSegParts.panelPart import PanelPart
-from ThrombusSegParts.panelTexts import detailsText, mapText, resultText
+from ThrombusSegParts.panelTexts import mapText, resultText
 from ThrombusSegParts.parameterNode import ThrombusSegParameterNode
 from ThrombusSegParts.resultToScene import SegmentationResult
 from ThrombusSegParts.runPanel import RunPanel
 from ThrombusSegParts.sampleData import registerSampleData
 from ThrombusSegParts.sequences import SEQUENCES
 from ThrombusSegParts.setupPanel import SetupPanel
+from ThrombusSegParts.temporaryFolders import removeStaleFolders
 from ThrombusSegParts.workerPython import chosenPython
 
 __all__ = ["ThrombusSeg", "ThrombusSegLogic", "ThrombusSegTest", "ThrombusSegWidget"]
@@ -55,7 +56,13 @@ class ThrombusSeg(ScriptedLoadableModule):
             '(<a href="https://arxiv.org/abs/2604.00817">arXiv 2604.00817</a>). '
             "The weights that come with the module were trained on simulated images."
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", onStartupCompleted)
+
+
+def onStartupCompleted() -> None:
+    """Called once, when the application has started: the sample case, and what an earlier crash has left."""
+    registerSampleData()
+    removeStaleFolders()
 
 
 class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -171,7 +178,6 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onDone(self, result: SegmentationResult) -> None:
         """Called when a result is in the scene, perhaps while another module is open."""
         self.ui.resultLabel.text = resultText(result)
-        self.ui.detailsText.plainText = detailsText(result)
         showReference(result.segmentation)
         self._jumpToRow(result.candidates, 0)
         parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode

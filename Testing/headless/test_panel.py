@@ -47,6 +47,9 @@ class FakeWidget:
             setattr(form.form, widget.get("name"), cls())
         return form
 
+    def appendPlainText(self, text: str) -> None:
+        self.plainText += text + "\n"
+
     def layout(self) -> FakeLayout:
         return self._layout
 
@@ -86,6 +89,13 @@ class FakeWidget:
         self.table = table
 
 
+class FakeSettings:
+    """What is written of qt.QSettings."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.setValue = values.__setitem__
+
+
 class FakeIcon:
     """A picture of any size."""
 
@@ -102,6 +112,9 @@ def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[obje
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: widget.form, raising=False)
     monkeypatch.setattr(slicer.util, "WaitCursor", contextlib.nullcontext, raising=False)
     monkeypatch.setattr(module, "ThrombusSegLogic", lambda: realLogic)
+    settings: dict[str, str] = {}
+    monkeypatch.setattr(slicer.util, "settingsValue", settings.get, raising=False)
+    monkeypatch.setattr("ThrombusSegParts.pace.qt.QSettings", lambda: FakeSettings(settings), raising=False)
     monkeypatch.setattr("ThrombusSegParts.runPanel.missingPackages", list)
     monkeypatch.setattr("ThrombusSegParts.setupPanel.stateIcon", lambda ok: FakeIcon())
     node = headless.scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
@@ -147,7 +160,7 @@ def test_run_from_the_panel(panel, headless, tools, tinyWeights, monkeypatch) ->
     assert panel.ui.segmentButton.enabled and not panel.ui.cancelButton.enabled
     assert panel.ui.progressBar.value == 100 and panel.ui.stageLabel.text == "Done."
     assert "in SWI, TOF. Most suspicious" in panel.ui.resultLabel.text
-    assert "SHA-256" in panel.ui.detailsText.plainText
+    assert "SHA-256" in panel.ui.logText.plainText
     assert panel.ui.candidatesTable.table.GetNumberOfRows() > 0
     assert composite.GetBackgroundVolumeID() == panel._parameterNode.volumeSWI.GetID()
     assert composite.GetForegroundVolumeID() is None, "no map is shown until one is chosen"
@@ -196,8 +209,14 @@ def test_other_module_and_closed_scene(panel, headless, tools, tinyWeights, monk
 def test_device_and_failure_of_warming_are_shown(panel, headless) -> None:
     from ThrombusSegParts.errors import SegmentationError
 
-    panel.runPanel.onWarm({"device": "cpu"})
-    assert panel.ui.stageLabel.text == "Ready (cpu)."
+    panel.runPanel.onWarm({"device": "cpu", "name": "8 cores", "warning": None})
+    assert (panel.ui.stageLabel.text, panel.ui.deviceLabel.text) == ("Ready.", "Processor (8 cores)")
+    card = {"device": "cuda", "name": "NVIDIA A100", "free_mib": 71680, "total_mib": 81920, "warning": None}
+    panel.runPanel.onWarm(card)
+    assert panel.ui.deviceLabel.text == "NVIDIA A100 (70.0 of 80.0 GB free)"
+    panel.runPanel.onWarm({"device": "cpu", "name": "8 cores", "warning": "The device cuda is not there."})
+    assert panel.ui.deviceLabel.text == "Processor (8 cores): the chosen device is not there."
     panel.runPanel.onWarm(SegmentationError("There are no weights.", "Get some.", "input", details="a log"))
     assert panel.ui.stageLabel.text == "There are no weights. Get some."
-    assert panel.ui.detailsText.plainText == "a log" and panel.ui.advancedCollapsibleButton.collapsed is False
+    assert panel.ui.logText.plainText.endswith("There are no weights. Get some.\n")
+    assert panel.ui.logCollapsibleButton.collapsed is False

@@ -53,8 +53,8 @@ def installPackages(requirements: Path) -> None:
     importlib.invalidate_caches()
     if missingPackages():
         raise SegmentationError(
-            f"Python packages are missing: {', '.join(missingPackages())}.",
-            "Install them under Setup.",
+            _("Python packages are missing: {names}.").format(names=", ".join(missingPackages())),
+            _("Install them under Setup."),
             kind="machine",
         )
 
@@ -77,15 +77,15 @@ def installTorch() -> None:
         import PyTorchUtils
     except ImportError as error:
         raise SegmentationError(
-            "The PyTorch extension is not installed.",
-            "Install it with the Extensions Manager, then start Slicer again.",
+            _("The PyTorch extension is not installed."),
+            _("Install it with the Extensions Manager, then start Slicer again."),
             kind="machine",
         ) from error
     with _refusals(), keepTorchOut():
         PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=False, torchVersionRequirement=TORCH_REQUIREMENT)
     importlib.invalidate_caches()
     if importlib.util.find_spec("torch") is None:
-        raise SegmentationError("torch was not installed.", "Slicer's log may tell why.", kind="machine")
+        raise SegmentationError(_("torch was not installed."), _("Slicer's log may tell why."), kind="machine")
 
 
 def installRest(requirements: Path) -> None:
@@ -116,7 +116,9 @@ def installExtension() -> None:
     manager = getattr(slicer.app, "extensionsManagerModel", None)
     if manager is None:
         raise SegmentationError(
-            "This Slicer was built without its Extensions Manager.", "Choose another Python below.", kind="machine"
+            _("This Slicer was built without its Extensions Manager."),
+            _("Choose another Python below."),
+            kind="machine",
         )
     model = manager()
     interactive, model.interactive = model.interactive, False  # no further questions
@@ -126,8 +128,8 @@ def installExtension() -> None:
         model.interactive = interactive
     if not done:
         raise SegmentationError(
-            "The PyTorch extension could not be installed.",
-            "Look into the Extensions Manager; is there a connection to the network?",
+            _("The PyTorch extension could not be installed."),
+            _("Look into the Extensions Manager; is there a connection to the network?"),
             kind="machine",
         )
 
@@ -162,10 +164,10 @@ def _refusals() -> Iterator[None]:
         yield
     except subprocess.CalledProcessError as error:
         raise SegmentationError(
-            "The installation failed.",
-            "Is there a connection to the network? Slicer's log tells more.",
+            _("The installation failed."),
+            _("Is there a connection to the network? Slicer's log tells more."),
             kind="machine",
             details=str(error.output or error.stderr or ""),
         ) from error
     except RuntimeError as error:  # pip_ensure: the user declined
-        raise SegmentationError("Nothing was installed.", str(error), kind="machine") from error
+        raise SegmentationError(_("Nothing was installed."), str(error), kind="machine") from error

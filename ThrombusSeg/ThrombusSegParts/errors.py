@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from slicer.i18n import tr as _
+
 
 class SegmentationError(RuntimeError):
     """A run did not give a result.
@@ -31,5 +33,5 @@ class InputVolumeError(SegmentationError):
 class SegmentationCancelled(SegmentationError):
     """The user, or a change of the scene, stopped the run. The scene is as it was."""
 
-    def __init__(self, sentence: str = "The segmentation was canceled.") -> None:
-        super().__init__(sentence, kind="cancelled")
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence or _("The segmentation was canceled."), kind="cancelled")

@@ -15,6 +15,7 @@ from typing import Any
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from .errors import SegmentationCancelled, SegmentationError
@@ -60,9 +61,12 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         self._run: Run | None = None
         self._runs = 0
         self._warming = False
+        self._warmNext: dict[str, Any] | None = None
         self._timer: qt.QTimer | None = None
         self.onWarm: Callable[[dict[str, Any] | SegmentationError], None] | None = None
         """Told once after `warm`: the worker's event with its device and weights, or what went wrong."""
+        self.onLog: Callable[[list[str]], None] | None = None
+        """Given the lines of the worker's log as they come."""
 
     def getParameterNode(self) -> ThrombusSegParameterNode:
         """The panel's choices, kept in the scene."""
@@ -87,9 +91,13 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         Raises:
             SegmentationError: it could not be started.
         """
-        if self._run is not None or self._warming:
+        command = {"command": "warm", "weights": weights, "device": device}
+        if self._run is not None:
             return
-        self._sendToWorker({"command": "warm", "weights": weights, "device": device})
+        if self._warming:  # other weights or another device were chosen meanwhile
+            self._warmNext = command
+            return
+        self._sendToWorker(command)
         self._warming = True
         self._startTimer()
 
@@ -119,7 +127,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             OSError: the volumes could not be written.
         """
         if self._run is not None:
-            raise SegmentationError("A segmentation is running already.", "Wait for it, or cancel it.", kind="input")
+            raise SegmentationError(_("A segmentation is running already."), _("Wait for it, or cancel it."), "input")
         self._runs += 1
         name = name or f"Thrombus segmentation {time.strftime('%Y-%m-%d %H:%M:%S')}"
         run = prepareRun(str(self._runs), name, inputs, self._temporaryFolder)
@@ -171,7 +179,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
 
     def close(self) -> None:
         """End the run and the worker now; for the end of the module or of the application."""
-        worker, self._worker, self._warming = self._worker, None, False
+        worker, self._worker, self._warming, self._warmNext = self._worker, None, False, None
         if worker is not None:
             worker.close(graceSeconds=1.0)
         if self._run is not None:
@@ -181,6 +189,9 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
     def poll(self) -> None:
         """Take note of what the worker said since the last call. Calls the callbacks."""
         worker = self._worker
+        lines = worker.newLogLines() if worker is not None else []
+        if lines and self.onLog is not None:
+            self.onLog(lines)
         for event in worker.events() if worker is not None else ():
             if self._worker is worker:  # a callback may have closed it
                 self._onEvent(event)
@@ -241,7 +252,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
 
     def _failToLoad(self, error: Exception) -> None:
         logging.error("The result could not be loaded", exc_info=error)
-        self._fail(SegmentationError(f"The result could not be loaded: {error}"))
+        self._fail(SegmentationError(_("The result could not be loaded: {reason}").format(reason=error)))
 
     def _onWorkerError(self, event: Mapping[str, Any], mine: bool) -> None:
         texts = [str(event.get(key) or "") for key in ("sentence", "advice", "kind")]
@@ -256,9 +267,10 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
     def _onWorkerEnded(self) -> None:
         worker, self._worker = self._worker, None
         worker.close()
+        sentence = _("The segmentation process ended unexpectedly (exit status {status}).")
         error = SegmentationError(
-            f"The segmentation process ended unexpectedly (exit status {worker.exitStatus()}).",
-            "The details may tell why; memory that ran out is the most frequent reason.",
+            sentence.format(status=worker.exitStatus()),
+            _("The log may tell why; memory that ran out is the most frequent reason."),
             kind="machine",
             details=worker.log(),
         )
@@ -270,21 +282,27 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
     def _onWrongProtocol(self) -> None:
         self._worker.close()
         self._worker = None
-        error = SegmentationError("The worker belongs to another version of ThrombusSeg.", "Please install it again.")
+        error = SegmentationError(
+            _("The worker belongs to another version of ThrombusSeg."), _("Please install the extension again.")
+        )
         self._endWarming(error)
         if self._run is not None:
             self._fail(error)
 
     def _endWarming(self, outcome: dict[str, Any] | SegmentationError) -> None:
         wasWarming, self._warming = self._warming, False
-        if wasWarming and self.onWarm is not None:
+        following, self._warmNext = self._warmNext, None
+        if wasWarming and following is not None and self._run is None:
+            self.warm(following["device"], following["weights"])
+        elif wasWarming and self.onWarm is not None:
             self.onWarm(outcome)
 
     def _watchInputs(self) -> None:
         """A run whose input, or whole scene, is gone has no place to put its result."""
         sequence = self._run.removedInput(self.scene) if self._run is not None else ""
         if sequence:
-            self.cancel(f"The volume chosen for {sequence} is no longer in the scene; the segmentation was stopped.")
+            sentence = _("The volume chosen for {sequence} is no longer in the scene; the segmentation was stopped.")
+            self.cancel(sentence.format(sequence=sequence))
 
     def _watchDeadline(self) -> None:
         if self._run is None or self._run.deadline is None or time.monotonic() < self._run.deadline:
@@ -313,7 +331,8 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             try:
                 self._worker = WorkerProcess(*workerStart(python))
             except (OSError, ImportError) as error:
-                raise SegmentationError(f"The worker could not be started: {error}", kind="machine") from error
+                sentence = _("The worker could not be started: {reason}").format(reason=error)
+                raise SegmentationError(sentence, kind="machine") from error
             self._workerPythonInUse = python
         self._worker.send(command)  # if it has just died, its last event tells
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from .errors import InputVolumeError
 from .sequences import SEQUENCES
@@ -38,34 +39,37 @@ def checkInputs(
     """
     unknown = sorted(set(inputs) - set(SEQUENCES))
     if unknown:
-        raise InputVolumeError(f"There is no sequence called {unknown[0]!r}.", f"Use {', '.join(SEQUENCES)}.")
+        sentence = _("There is no sequence called {name!r}.").format(name=unknown[0])
+        raise InputVolumeError(sentence, _("Use {names}.").format(names=", ".join(SEQUENCES)))
     chosen = {sequence: inputs[sequence] for sequence in SEQUENCES if inputs.get(sequence) is not None}
     if not chosen:
-        raise InputVolumeError("No volume is chosen.", "Choose a volume for at least one sequence.")
+        raise InputVolumeError(_("No volume is chosen."), _("Choose a volume for at least one sequence."))
     for sequence, node in chosen.items():
         _checkVolume(sequence, node)
     sequences = list(chosen)
     for place, first in enumerate(sequences):
         for second in sequences[place + 1 :]:
             if chosen[first] is chosen[second]:
-                raise InputVolumeError(
-                    f"The same volume is chosen for {first} and {second}.", "Choose it for one sequence only."
-                )
+                sentence = _("The same volume is chosen for {first} and {second}.").format(first=first, second=second)
+                raise InputVolumeError(sentence, _("Choose it for one sequence only."))
     return chosen
 
 
 def _checkVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    advice = "Choose another volume, or none."
-    if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLLabelMapVolumeNode"):
-        raise InputVolumeError(f"What is chosen for {sequence} is not a grayscale volume.", advice)
-    if node.GetAttribute(RESULT_ATTRIBUTE):
-        raise InputVolumeError(f"What is chosen for {sequence} is a result of ThrombusSeg, not an image.", advice)
-    image = node.GetImageData()
-    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
-        raise InputVolumeError(f"The volume chosen for {sequence} has no voxels.", advice)
-    if image.GetNumberOfScalarComponents() != 1:
-        count = image.GetNumberOfScalarComponents()
-        raise InputVolumeError(f"The volume chosen for {sequence} has {count} values in each voxel, not one.", advice)
+    isGrayscale = node.IsA("vtkMRMLScalarVolumeNode") and not node.IsA("vtkMRMLLabelMapVolumeNode")
+    image = node.GetImageData() if isGrayscale else None
+    count = image.GetNumberOfScalarComponents() if image is not None else 0
+    sentence = ""
+    if not isGrayscale:
+        sentence = _("What is chosen for {sequence} is not a grayscale volume.")
+    elif node.GetAttribute(RESULT_ATTRIBUTE):
+        sentence = _("What is chosen for {sequence} is a result of ThrombusSeg, not an image.")
+    elif image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        sentence = _("The volume chosen for {sequence} has no voxels.")
+    elif count != 1:
+        sentence = _("The volume chosen for {sequence} has {count} values in each voxel, not one.")
+    if sentence:
+        raise InputVolumeError(sentence.format(sequence=sequence, count=count), _("Choose another volume, or none."))
 
 
 def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> WrittenVolume:
@@ -84,7 +88,8 @@ def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Pat
     storage.SetFileName(str(path))
     storage.SetUseCompression(0)
     if not storage.WriteData(carrier) or not path.is_file():
-        raise OSError(f"The volume chosen for {sequence} could not be written to the temporary folder.")
+        text = _("The volume chosen for {sequence} could not be written to the temporary folder. Is the disk full?")
+        raise OSError(text.format(sequence=sequence))
     return WrittenVolume(node, path, tuple(node.GetImageData().GetDimensions()), ijkToWorld)
 
 
@@ -95,10 +100,9 @@ def _ijkToWorld(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> vtk.vtkM
     if transform is None:
         return matrix
     if not transform.IsTransformToWorldLinear():
-        raise InputVolumeError(
-            f"The volume chosen for {sequence} is under a transform that is not linear.",
-            "Harden the transform, or take the volume out of it.",
-        )
+        sentence = _("The volume chosen for {sequence} is under a transform that is not linear.")
+        advice = _("Harden the transform, or take the volume out of it.")
+        raise InputVolumeError(sentence.format(sequence=sequence), advice)
     toWorld = vtk.vtkMatrix4x4()
     transform.GetMatrixTransformToWorld(toWorld)
     vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
@@ -112,5 +116,5 @@ def readVolume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
     storage.SetFileName(str(path))
     storage.SetSingleFile(True)  # the other files in the folder are not slices of this one
     if not path.is_file() or not storage.ReadData(volume) or volume.GetImageData() is None:
-        raise OSError(f"The file {path.name} of the result could not be read.")
+        raise OSError(_("The file {name} of the result could not be read.").format(name=path.name))
     return volume

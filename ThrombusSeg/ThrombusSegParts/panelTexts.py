@@ -10,6 +10,7 @@ from .resultToScene import SegmentationResult
 def stageText(stage: str) -> str:
     """What the worker's stage is called on the panel."""
     texts = {
+        "starting": _("Starting"),
         "reading": _("Reading the volumes"),
         "registering": _("Aligning the sequences"),
         "normalising": _("Preparing the voxels"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import slicer
 from .errors import SegmentationError
 from .nodesToFiles import WrittenVolume, checkInputs, writeVolume
 from .resultToScene import ResultFiles, SegmentationResult
+from .temporaryFolders import TemporaryFolder
 
 OnProgress = Callable[[float, str], None]
 """Share done, 0 to 1, and the name of the stage."""
@@ -27,7 +26,7 @@ class Run:
 
     identifier: str
     name: str
-    folder: Path
+    folder: TemporaryFolder
     volumes: Mapping[str, WrittenVolume]
     onProgress: OnProgress | None = None
     onDone: OnDone | None = None
@@ -42,7 +41,7 @@ class Run:
     @property
     def out(self) -> Path:
         """Where the worker writes the result."""
-        return self.folder / "result"
+        return self.folder.path / "result"
 
     def command(self, weights: str, device: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """What is sent to the worker."""
@@ -65,7 +64,7 @@ class Run:
 
     def clean(self) -> None:
         """Delete the private folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
 
 def prepareRun(
@@ -80,17 +79,10 @@ def prepareRun(
         InputVolumeError: an input cannot be used. OSError: the disk is full or not writable. No folder is left behind.
     """
     chosen = checkInputs(inputs)
-    folder = Path(tempfile.mkdtemp(prefix="thrombusseg-", dir=temporaryFolder or _applicationFolder()))
+    folder = TemporaryFolder(temporaryFolder)
     try:
-        volumes = {sequence: writeVolume(sequence, node, folder) for sequence, node in chosen.items()}
+        volumes = {sequence: writeVolume(sequence, node, folder.path) for sequence, node in chosen.items()}
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
         raise
     return Run(identifier, name, folder, volumes)
-
-
-def _applicationFolder() -> str | None:
-    """Slicer's folder for temporary files; None for that of the system."""
-    application = getattr(slicer, "app", None)
-    folder = getattr(application, "temporaryPath", "") or ""
-    return folder if folder and Path(folder).is_dir() else None

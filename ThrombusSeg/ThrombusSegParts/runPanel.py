@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from .dependencies import installPackages, missingPackages
 from .errors import SegmentationCancelled, SegmentationError
 from .logic import ThrombusSegLogic
+from .pace import keepPace, keptPace
 from .panelPart import PanelPart
-from .panelTexts import stageText
-from .parameterNode import chosenVolumes
+from .panelTexts import detailsText, stageText
+from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .resultToScene import SegmentationResult
+from .setupTexts import deviceText
+from .timeLeft import TimeLeft, timeLeftText
 from .workerPython import chosenPython, chosenWeights
+
+_CLOCK_MILLISECONDS = 1000
 
 
 class RunPanel(PanelPart):
-    """Starts what the logic does and tells how it goes; opens no dialog of its own.
+    """Starts what the logic does and tells how it goes. The only dialogs are the questions before an installation.
 
     Args:
         ui: of the panel's main form.
@@ -28,7 +35,7 @@ class RunPanel(PanelPart):
         requirements: the requirements file of the module.
         onBusy: called when a segmentation has begun or ended.
         onDone: called when a result is in the scene.
-        onFailed: called when there is none.
+        onFailed: called when there is none, unless the user stopped it.
         onNeedsSetup: called when something must be installed first, and was not.
     """
 
@@ -46,7 +53,14 @@ class RunPanel(PanelPart):
         self._logic = logic
         self._requirements = requirements
         self._onBusy, self._onDone, self._onFailed, self._onNeedsSetup = onBusy, onDone, onFailed, onNeedsSetup
-        logic.onWarm = self.onWarm
+        self._stage = ""
+        self._kind = ""
+        self._timeLeft = TimeLeft()
+        self._warmed = ""
+        self._clock = qt.QTimer()
+        self._clock.setInterval(_CLOCK_MILLISECONDS)
+        self._clock.connect("timeout()", self._showStage)
+        logic.onWarm, logic.onLog = self.onWarm, self.onLog
         ui.segmentButton.connect("clicked(bool)", self.onSegment)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
 
@@ -54,8 +68,13 @@ class RunPanel(PanelPart):
         """The worker loads torch while volumes are picked."""
         self.warm()
 
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """From now on these are the choices."""
+        super().setParameterNode(parameterNode)
+        self._warmed = self._device()
+
     def update(self, busy: bool) -> None:
-        """Which buttons can be pressed."""
+        """Which buttons can be pressed. Another device is made ready at once."""
         self.ui.cancelButton.enabled = busy
         self.ui.deviceComboBox.enabled = not busy
         if self.parameterNode is None:
@@ -65,70 +84,86 @@ class RunPanel(PanelPart):
         self.ui.segmentButton.toolTip = (
             _("Find the thrombus on the chosen sequences") if chosen else _("Choose a volume for at least one sequence")
         )
+        if self._warmed != self._device() and not busy:
+            self.warm()
 
     def forgetResult(self) -> None:
         """The scene was closed or replaced."""
-        self.ui.stageLabel.text = ""
-        self.ui.progressBar.value = 0
-        self.ui.detailsText.plainText = ""
+        if not self._logic.isBusy():
+            self._showIdle("")
 
     def close(self) -> None:
         """End the worker."""
-        self._logic.onWarm = None
+        self._clock.stop()
+        self._logic.onWarm = self._logic.onLog = None
         self._logic.close()
 
     def warm(self) -> None:
         """Let the worker load; what is missing is told, and installed only by a click."""
-        missing = [] if chosenPython() else missingPackages()
         if self._logic.isBusy():
             return
+        self._warmed = self._device()
+        missing = [] if chosenPython() else missingPackages()
         if missing:
-            self.ui.stageLabel.text = _("To be installed before the first segmentation: {packages}.").format(
-                packages=", ".join(missing)
-            )
+            text = _("To be installed before the first segmentation: {packages}.")
+            self._showIdle(text.format(packages=", ".join(missing)))
             return
         try:
-            self._logic.warm(self._device(), chosenWeights())
-            self.ui.stageLabel.text = _("Getting ready...")
+            self._logic.warm(self._warmed, chosenWeights())
+            self._showIdle(_("Getting ready..."))
         except SegmentationError as error:
             self._tell(error)
 
     def onWarm(self, outcome: dict[str, Any] | SegmentationError) -> None:
         """Called when the worker has loaded, or could not."""
-        if self._logic.isBusy():
-            return
         if isinstance(outcome, SegmentationError):
-            self._tell(outcome)
-        else:
-            self.ui.stageLabel.text = _("Ready ({device}).").format(device=outcome["device"])
+            if not self._logic.isBusy():
+                self._tell(outcome)
+            return
+        self.ui.deviceLabel.text = deviceText(outcome)
+        self.log(deviceText(outcome))
+        if not self._logic.isBusy():
+            self._showIdle(_("Ready."))
 
-    def _device(self) -> str:
-        return self.parameterNode.device.value if self.parameterNode is not None else "auto"
+    def onLog(self, lines: list[str]) -> None:
+        """Called with what the worker wrote into its log."""
+        for line in lines:
+            self.log(line)
+
+    def log(self, text: str) -> None:
+        """A line, or several, with the time of day in front."""
+        self.ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
 
     def onSegment(self) -> None:
-        """Run, without waiting for the end. What is wrong with the choices is a sentence on the panel."""
-        self.ui.detailsText.plainText = ""
+        """Run, without waiting for the end. What is wrong with the choices becomes a sentence on the panel."""
+        self._stage = ""
         try:
-            self._start()
+            with slicer.util.WaitCursor():
+                self._install()
+                self._start()
         except SegmentationError as error:
             self.onError(error)
         except OSError as error:
-            sentence = _("The volumes could not be written for the segmentation: {reason}.")
-            self.onError(SegmentationError(sentence.format(reason=error.strerror), kind="machine"))
+            self.onError(SegmentationError(error.strerror or str(error), kind="machine"))
+        else:
+            self._clock.start()
+            self.onProgress(0.0, "starting")
+            self._onBusy()
 
     def _start(self) -> None:
-        with slicer.util.WaitCursor():
-            self._install()
-            self._logic.startProcess(
-                chosenVolumes(self.parameterNode),
-                device=self._device(),
-                weights=chosenWeights(),
-                onProgress=self.onProgress,
-                onDone=self.onDone,
-                onError=self.onError,
-            )
-        self.onProgress(0.0, "reading")
-        self._onBusy()
+        volumes = chosenVolumes(self.parameterNode)
+        present = [sequence for sequence, volume in volumes.items() if volume is not None]
+        self._kind = f"{self._device()}/{len(present)}"
+        self._timeLeft = TimeLeft(keptPace(self._kind))
+        self.log(_("Segment: {sequences}").format(sequences=", ".join(present)))
+        self._logic.startProcess(
+            volumes,
+            device=self._device(),
+            weights=chosenWeights(),
+            onProgress=self.onProgress,
+            onDone=self.onDone,
+            onError=self.onError,
+        )
 
     def _install(self) -> None:
         """What is missing in Slicer's own Python, after a yes."""
@@ -142,19 +177,35 @@ class RunPanel(PanelPart):
 
     def onCancel(self) -> None:
         """Ask for the end of the run; `onError` follows."""
+        self._clock.stop()
         self._logic.cancel()
         self.ui.cancelButton.enabled = False
         self.ui.stageLabel.text = _("Canceling...")
 
     def onProgress(self, value: float, stage: str) -> None:
         """Called while the worker works."""
+        if value > 0:  # before that it may still be loading torch
+            self._timeLeft.reached(value)
+        self.ui.progressBar.textVisible = True
         self.ui.progressBar.value = round(100 * value)
-        self.ui.stageLabel.text = stageText(stage)
+        if stage != self._stage:
+            self._stage = stage
+            self.log(stageText(stage))
+        self._showStage()
+
+    def _showStage(self) -> None:
+        """What is being done, and how long it will take if that is known."""
+        left = timeLeftText(self._timeLeft.seconds())
+        text = stageText(self._stage)
+        self.ui.stageLabel.text = _("{stage} - {left}").format(stage=text, left=left) if left else text
 
     def onDone(self, result: SegmentationResult) -> None:
         """Called when the result is in the scene."""
+        self._clock.stop()
+        keepPace(self._kind, self._timeLeft.marks())
         self.ui.progressBar.value = 100
         self.ui.stageLabel.text = _("Done.")
+        self.log(detailsText(result))
         if result.summary.get("notice"):
             self.ui.noticeLabel.text = result.summary["notice"]  # names the data that these weights were trained on
         self._onDone(result)
@@ -162,14 +213,22 @@ class RunPanel(PanelPart):
 
     def onError(self, error: SegmentationError) -> None:
         """Called when there is no result; says so on the panel, without a dialog."""
-        self.ui.progressBar.value = 0
+        self._clock.stop()
         self._tell(error)
         if not isinstance(error, SegmentationCancelled):
             self._onFailed(error)
         self._onBusy()
 
+    def _device(self) -> str:
+        return self.parameterNode.device.value if self.parameterNode is not None else self._warmed or "auto"
+
+    def _showIdle(self, text: str) -> None:
+        self.ui.progressBar.textVisible = False
+        self.ui.progressBar.value = 0
+        self.ui.stageLabel.text = text
+
     def _tell(self, error: SegmentationError) -> None:
-        self.ui.stageLabel.text = str(error)
-        self.ui.detailsText.plainText = error.details
+        self._showIdle(str(error))
+        self.log(str(error))
         if error.details:
-            self.ui.advancedCollapsibleButton.collapsed = False
+            self.ui.logCollapsibleButton.collapsed = False

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from slicer.i18n import tr as _
+
+from .setupChecks import deviceName
 
 
 def buttonText(action: str) -> str:
@@ -32,3 +37,15 @@ def headerText(checking: bool, green: bool, toDo: int) -> str:
 def defaultWeightsText(name: str) -> str:
     """The weights that a run takes if none are chosen."""
     return _("Default ({name})").format(name=name)
+
+
+def deviceText(warm: Mapping[str, Any]) -> str:
+    """Where the worker will compute, and a notice where that is not what was asked for.
+
+    Args:
+        warm: the worker's event of that name.
+    """
+    name = deviceName(warm)
+    if not warm.get("warning"):
+        return name
+    return _("{name}: the chosen device is not there.").format(name=name)

@@ -35,6 +35,7 @@ class WorkerProcess:
         self.pid: int | None = None
         """Of the Python that works, which is a child of the started process where that is Slicer's launcher."""
         self._log: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
+        self._newLines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._process = subprocess.Popen(
             list(command),
@@ -66,11 +67,11 @@ class WorkerProcess:
 
     def events(self) -> list[dict[str, Any]]:
         """What the worker said since the last call. The last event of all is ``{"event": "ended"}``."""
-        found = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                found.append(self._events.get_nowait())
-        return found
+        return _emptied(self._events)
+
+    def newLogLines(self) -> list[str]:
+        """What came to the worker's stderr since the last call."""
+        return _emptied(self._newLines)
 
     def isAlive(self) -> bool:
         """False once the working Python has closed its stdout, whatever became of a launcher before it."""
@@ -123,6 +124,15 @@ class WorkerProcess:
     def _readLog(self, stream: TextIO) -> None:
         for line in stream:
             self._log.append(line.rstrip("\n"))
+            self._newLines.put(line.rstrip("\n"))
+
+
+def _emptied(source: queue.SimpleQueue[Any]) -> list[Any]:
+    found = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            found.append(source.get_nowait())
+    return found
 
 
 def workerEnvironment(base: Mapping[str, str], libraryFolder: Path) -> dict[str, str]:

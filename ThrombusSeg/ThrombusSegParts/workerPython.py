@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import slicer
+from slicer.i18n import tr as _
 
 from .errors import SegmentationError
 from .library import folderOfLibrary
@@ -64,16 +65,17 @@ def interpreterStart(arguments: Sequence[str], chosen: str = "") -> tuple[list[s
     if chosen:
         if not Path(chosen).is_file():
             raise SegmentationError(
-                "The Python chosen for the worker does not exist.",
-                "Choose another one under Setup, or leave the field empty.",
+                _("The Python chosen for the worker does not exist."),
+                _("Choose another one under Setup, or leave the field empty."),
                 kind="machine",
             )
         return [chosen, *arguments], workerEnvironment(_environmentOutsideSlicer(), library), library
     if sys.version_info < MINIMUM_PYTHON:
+        sentence = _("ThrombusSeg needs Python {needed} or newer; this Slicer has {version}.")
+        needed, version = (".".join(map(str, numbers)) for numbers in (MINIMUM_PYTHON, sys.version_info[:2]))
         raise SegmentationError(
-            f"ThrombusSeg needs Python {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} or newer; this Slicer has "
-            f"{sys.version_info[0]}.{sys.version_info[1]}.",
-            "Install Slicer 5.12 or newer, or choose another Python under Setup.",
+            sentence.format(needed=needed, version=version),
+            _("Install Slicer 5.12 or newer, or choose another Python under Setup."),
             kind="machine",
         )
     return [slicerPython(), *arguments], workerEnvironment(os.environ, library), library
