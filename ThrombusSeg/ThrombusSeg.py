@@ -28,7 +28,7 @@ from ThrombusSegParts.panelTexts import mapText, resultText
 from ThrombusSegParts.parameterNode import ThrombusSegParameterNode
 from ThrombusSegParts.resultToScene import SegmentationResult
 from ThrombusSegParts.runPanel import RunPanel
-from ThrombusSegParts.sampleData import registerSampleData
+from ThrombusSegParts.sampleData import registerSampleData, sampleFolder
 from ThrombusSegParts.sequences import SEQUENCES
 from ThrombusSegParts.setupPanel import SetupPanel
 from ThrombusSegParts.temporaryFolders import removeStaleFolders
@@ -238,7 +238,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 
 class ThrombusSegTest(ScriptedLoadableModuleTest):
-    """Segments the sample case of the source checkout; skips, in a sentence, where there is none."""
+    """Segments the sample case; says, in a sentence, where that is not possible."""
 
     def setUp(self) -> None:
         slicer.mrmlScene.Clear()
@@ -250,19 +250,18 @@ class ThrombusSegTest(ScriptedLoadableModuleTest):
 
     def test_segmentSampleCase(self) -> None:
         """Any voxel of the segment Thrombus will do; the library's own tests look closer."""
-        folder = Path(__file__).resolve().parents[1] / "Resources" / "SampleCase"
-        found = {path.name.split(".")[0].upper(): path for path in folder.glob("*.nii.gz")}
-        files = {sequence: found[sequence] for sequence in SEQUENCES if sequence in found}
-        if not files or (missingPackages() and not chosenPython()):
-            self.delayDisplay("Not run: this needs the sample case of a source checkout, and torch.")
+        folder = sampleFolder()
+        if folder is None or (missingPackages() and not chosenPython()):
+            self.delayDisplay("Not run: this needs the sample case, and torch.")
             return
         logic = ThrombusSegLogic()
         try:
-            result = logic.process({sequence: slicer.util.loadVolume(str(path)) for sequence, path in files.items()})
+            inputs = {name: slicer.util.loadVolume(str(folder / f"{name}.nii.gz")) for name in SEQUENCES}
+            result = logic.process(inputs)
         finally:
             logic.close()
         reference = result.segmentation.GetNodeReference(result.segmentation.GetReferenceImageGeometryReferenceRole())
         thrombus = slicer.util.arrayFromSegmentBinaryLabelmap(result.segmentation, "Thrombus", reference)
         self.assertGreater(int((thrombus > 0).sum()), 0)
-        self.assertEqual(set(result.attention), set(files))
+        self.assertEqual(set(result.attention), set(SEQUENCES))
         self.delayDisplay("Test passed")

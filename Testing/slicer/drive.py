@@ -1,18 +1,20 @@
 """Drives a real Slicer, from inside: opens the module, presses its buttons, runs the self test, takes photographs.
 
-Started by `test_slicer.py`, or by hand:
+Started by `test_slicer.py`. By hand, this one command makes every photograph, in both sizes and both themes:
 
     SLICER --testing --disable-settings --no-splash --additional-module-paths ThrombusSeg \\
         --python-script Testing/slicer/drive.py FOLDER PYTHON [STAGE ...]
 
 FOLDER gets the photographs and `report.json`; PYTHON is the interpreter for the worker ("" for Slicer's own). Stages
 run in the order given, all by default. Each puts into the report what it saw; an exception in one ends the run with
-status 1.
+status 1. With `--testing` Slicer leaves when this script ends, and answers every question with no.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 import traceback
@@ -24,6 +26,8 @@ import slicer
 
 SIZES = {"1280": (1280, 800), "1920": (1920, 1080)}
 THEMES = {"light": "Light Slicer", "dark": "Dark Slicer"}
+#: Generous: build machines run several things at once.
+SECONDS = 600.0
 
 
 class Driver:
@@ -32,7 +36,7 @@ class Driver:
     def __init__(self, folder: Path, python: str) -> None:
         self.folder = folder
         self.python = python
-        self.report: dict[str, object] = {}
+        self.report: dict[str, object] = {"seconds": {}}
         self.window = slicer.util.mainWindow()
 
     @property
@@ -40,11 +44,16 @@ class Driver:
         """The module's widget, whose setup has run."""
         return slicer.modules.thrombusseg.widgetRepresentation().self()
 
-    def settle(self, seconds: float = 0.5) -> None:
+    @property
+    def ui(self) -> object:
+        """The widgets of the panel's main form."""
+        return self.panel.ui
+
+    def settle(self, seconds: float = 0.3) -> None:
         """Let the application draw."""
         self.wait(lambda: False, seconds, must=False)
 
-    def wait(self, until: Callable[[], bool], seconds: float, must: bool = True) -> None:
+    def wait(self, until: Callable[[], bool], seconds: float = SECONDS, must: bool = True) -> None:
         """Let the application's own loop run until something is so; fails if it does not become so in time."""
         deadline = time.monotonic() + seconds
         while not until():
@@ -56,12 +65,25 @@ class Driver:
             qt.QTimer.singleShot(50, loop.quit)
             loop.exec_()
 
+    def idle(self) -> None:
+        """Wait until nothing is being checked or computed."""
+        self.wait(lambda: not self.panel.setupPanel.isChecking() and not self.panel.logic.isBusy())
+
     def photograph(self, name: str) -> None:
         """The whole window, as a user sees it."""
         self.settle()
         slicer.util.forceRenderAllViews()
-        self.settle(0.3)
+        self.settle(0.2)
         self.window.grab().save(str(self.folder / f"{name}.png"))
+
+    def album(self, name: str, widget: object = None) -> None:
+        """Photographs in both sizes and both themes; the panel is scrolled to the widget, or else to its top."""
+        for theme in reversed(THEMES):  # light comes last, and stays
+            self.theme(theme)
+            for size in reversed(SIZES):
+                self.size(size)
+                bring_into_view(widget or self.panel.layout.itemAt(0).widget(), top=widget is None)
+                self.photograph(f"{name}-{size}-{theme}")
 
     def press(self, button: object) -> None:
         """As the mouse does; a button that cannot be pressed fails."""
@@ -70,46 +92,70 @@ class Driver:
         button.click()
         self.settle(0.1)
 
+    def segment(self, **changes: object) -> None:
+        """Press Segment, with other arguments for the logic than the panel's own where they are given."""
+        logic, start = self.panel.logic, self.panel.logic.startProcess
+        logic.startProcess = lambda inputs, **rest: start(inputs, **{**rest, **changes})
+        try:
+            self.press(self.ui.segmentButton)
+        finally:
+            del logic.startProcess
+
     def size(self, name: str) -> None:
         """Of the window on the screen."""
         self.window.resize(*SIZES[name])
         self.settle()
 
     def theme(self, name: str) -> None:
-        """One of Slicer's own."""
+        """One of Slicer's own, as its settings dialog applies it."""
         slicer.app.setStyle(THEMES[name])
+        slicer.app.setPalette(slicer.app.style().standardPalette())
         self.settle()
 
 
+def stage_start(driver: Driver) -> None:
+    """What the module adds to Slicer's start; called first, when nothing else has been imported yet."""
+    ours = [name for name in sys.modules if name.split(".")[0] in ("ThrombusSeg", "ThrombusSegParts")]
+    driver.report["loadedAtStart"] = sorted(ours)
+    driver.report["heavyAtStart"] = [name for name in ("torch", "SimpleITK", "ThrombusSegLib") if name in sys.modules]
+    kept = {name: sys.modules.pop(name) for name in ours}
+    start = time.process_time()
+    import ThrombusSeg
+
+    parent = type("Parent", (), {"path": ThrombusSeg.__file__})()
+    ThrombusSeg.ThrombusSeg(parent)
+    driver.report["millisecondsAtStart"] = round(1000 * (time.process_time() - start), 1)
+    sys.modules.update(kept)
+    driver.report["leftBehind"] = left_behind()
+    driver.report["moduleFrom"] = str(Path(kept["ThrombusSeg"].__file__).parent)
+
+
 def stage_open(driver: Driver) -> None:
-    """The module opens; how long that takes; nothing of torch in this process."""
+    """The module opens; how long that takes."""
     from ThrombusSegParts.workerPython import SETTING
 
     qt.QSettings().setValue(SETTING, driver.python)
     start = time.perf_counter()
     slicer.util.selectModule("ThrombusSeg")
     driver.report["secondsToOpen"] = round(time.perf_counter() - start, 3)
+    driver.idle()
+    driver.wait(lambda: driver.ui.stageLabel.text in ("Ready.", "") or "installed" in driver.ui.stageLabel.text)
+    driver.report["device"] = driver.ui.deviceLabel.text
     driver.photograph("opened")
 
 
 def stage_setup(driver: Driver) -> None:
     """The setup section: checked, unfolded, photographed; the report on the clipboard."""
     setup = driver.panel.setupPanel
-    setup.refresh()
-    driver.wait(lambda: not setup.isChecking(), 240)
-    driver.report["setup"] = {state.name: [state.ok, state.detail] for state in states(setup)}
+    driver.report["setup"] = states(setup)
     driver.report["folded"] = bool(setup.ui.setupCollapsibleButton.collapsed)
-    setup.ui.setupCollapsibleButton.collapsed = False
-    driver.settle()
-    for size in SIZES:
-        driver.size(size)
-        bring_into_view(setup.widget)
-        driver.photograph(f"setup-{size}")
+    setup.unfold()
+    driver.album("setup", setup.widget)
     driver.press(setup.ui.setupReportButton)
     driver.report["clipboard"] = qt.QApplication.clipboard().text()
     driver.press(setup.ui.setupCheckButton)
-    driver.wait(lambda: not setup.isChecking(), 240)
-    driver.report["checkedAgain"] = {state.name: state.ok for state in states(setup)}
+    driver.idle()
+    driver.report["checkedAgain"] = states(setup)
     setup.ui.setupCollapsibleButton.collapsed = True
 
 
@@ -117,84 +163,100 @@ def stage_missing(driver: Driver) -> None:
     """The setup section where another Python is not usable, and with Slicer's own; then the first one again."""
     setup = driver.panel.setupPanel
     setup.ui.setupPythonEdit.currentPath = str(Path(__file__).resolve())
-    driver.wait(lambda: not setup.isChecking(), 240)
+    driver.idle()
     driver.report["refused"] = setup.ui.setupMessageLabel.text
-    if driver.python:
-        driver.press(setup.ui.setupButton_python)
-        driver.wait(lambda: not setup.isChecking(), 240)
-        driver.report["slicersOwn"] = {state.name: [state.ok, state.detail] for state in states(setup)}
-        driver.report["unfolded"] = not setup.ui.setupCollapsibleButton.collapsed
-        bring_into_view(setup.widget)
-        driver.photograph("setup-missing")
-        setup.ui.setupPythonEdit.currentPath = driver.python
-        driver.wait(lambda: not setup.isChecking(), 240)
+    if not driver.python:
+        return
+    driver.press(setup.ui.setupButton_python)
+    driver.idle()
+    driver.report["slicersOwn"] = states(setup)
+    driver.report["unfolded"] = not setup.ui.setupCollapsibleButton.collapsed
+    driver.album("setup-missing", setup.widget)
+    setup.ui.setupPythonEdit.currentPath = driver.python
+    driver.idle()
+    setup.ui.setupCollapsibleButton.collapsed = True
 
 
 def stage_inputs(driver: Driver) -> None:
     """The sample case, as the module Sample Data loads it, and the rows."""
     import SampleData
+    from ThrombusSegParts.sampleData import SAMPLE_NAME
 
-    driver.size("1280")
-    nodes = SampleData.downloadSamples("Simulated stroke")
+    nodes = SampleData.downloadSamples(SAMPLE_NAME)
     driver.report["loaded"] = [node.GetName() for node in nodes]
     parameters = driver.panel.logic.getParameterNode()
+    driver.settle()
+    driver.report["guessed"] = [name for name, node in chosen(parameters).items() if node is not None]
     for node in nodes:
-        sequence = node.GetName().split()[-1]
-        if getattr(parameters, f"volume{sequence}") is None:
-            setattr(parameters, f"volume{sequence}", node)
-    driver.photograph("inputs")
+        setattr(parameters, f"volume{node.GetName().split()[-1]}", node)
+    driver.album("inputs")
+
+
+def stage_wrong(driver: Driver) -> None:
+    """The same volume for two sequences: a sentence on the panel, no dialog, no run."""
+    parameters = driver.panel.logic.getParameterNode()
+    dwi = parameters.volumeDWI
+    parameters.volumeDWI = parameters.volumeSWI
+    driver.press(driver.ui.segmentButton)
+    driver.report["wrong"] = [driver.ui.stageLabel.text, driver.panel.logic.isBusy()]
+    driver.photograph("wrong")
+    parameters.volumeDWI = dwi
 
 
 def stage_run(driver: Driver) -> None:
-    """Segment, photographed at work and at its end."""
-    driver.press(driver.panel.ui.segmentButton)
-    driver.wait(lambda: driver.panel.ui.progressBar.value > 0, 120)
-    driver.photograph("running")
+    """Segment, photographed at work and at its end; another module is opened and left meanwhile."""
     start = time.perf_counter()
-    driver.wait(lambda: not driver.panel.logic.isBusy(), 300)
+    driver.press(driver.ui.segmentButton)
+    driver.wait(lambda: driver.ui.progressBar.value >= 10)
+    driver.photograph("running")
+    slicer.util.selectModule("Data")
+    driver.settle()
+    slicer.util.selectModule("ThrombusSeg")
+    driver.report["stillRunning"] = driver.panel.logic.isBusy()
+    told = set()
+    driver.wait(lambda: bool(told.add(driver.ui.stageLabel.text)) or not driver.panel.logic.isBusy())
+    driver.report["stages"] = sorted(told)
     driver.report["secondsToSegment"] = round(time.perf_counter() - start, 1)
-    driver.report["result"] = driver.panel.ui.resultLabel.text
-    for size in SIZES:
-        driver.size(size)
-        driver.photograph(f"result-{size}")
+    driver.report["log"] = driver.ui.logText.plainText
+    driver.report["result"] = driver.panel.logic.getParameterNode().segmentation is not None
+    driver.album("result")
 
 
 def stage_maps(driver: Driver) -> None:
-    """Each map in the list, the first attention map photographed in both themes."""
-    combo = driver.panel.ui.mapComboBox
-    names = [combo.itemText(index) for index in range(combo.count)]
-    driver.report["maps"] = names
-    for index in range(combo.count):
-        combo.currentIndex = index
+    """Each map in the list, the attention to SWI photographed."""
+    from ThrombusSegParts.mapDisplay import mapsOf
+
+    parameters = driver.panel.logic.getParameterNode()
+    driver.report["maps"] = list(mapsOf(parameters.segmentation))
+    for key in driver.report["maps"]:
+        parameters.shownMap = key
         driver.settle(0.2)
-    combo.currentIndex = next((index for index, name in enumerate(names) if "ttention" in name), 0)
-    for theme in ("dark", "light"):
-        driver.theme(theme)
-        driver.photograph(f"attention-{theme}")
+    parameters.shownMap = "SWI"
+    driver.album("attention")
+    parameters.shownMap = ""
 
 
 def stage_nothing(driver: Driver) -> None:
-    """An explicit result where no candidate passes the threshold."""
-    logic, start = driver.panel.logic, driver.panel.logic.startProcess
-    logic.startProcess = lambda inputs, **rest: start(inputs, **{**rest, "options": {"threshold": 1.0}})
-    try:
-        driver.press(driver.panel.ui.segmentButton)
-    finally:
-        del logic.startProcess
-    driver.wait(lambda: not logic.isBusy(), 300)
-    driver.report["nothing"] = driver.panel.ui.resultLabel.text
-    driver.photograph("nothing-found")
+    """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
+    driver.segment(options={"threshold": 1.0})
+    told = set()
+    driver.wait(lambda: bool(told.add(driver.ui.stageLabel.text)) or not driver.panel.logic.isBusy())
+    driver.report["stagesAgain"] = sorted(told)
+    driver.album("nothing-found")
 
 
-def stage_cancel(driver: Driver) -> None:
-    """Cancel, then the scene closed while a run goes on: both end it."""
-    driver.press(driver.panel.ui.segmentButton)
-    driver.press(driver.panel.ui.cancelButton)
-    driver.wait(lambda: not driver.panel.logic.isBusy(), 30)
-    driver.report["cancelled"] = driver.panel.ui.stageLabel.text
-    driver.press(driver.panel.ui.segmentButton)
-    slicer.mrmlScene.Clear()
-    driver.wait(lambda: not driver.panel.logic.isBusy(), 30)
+def stage_stopped(driver: Driver) -> None:
+    """Cancel, an input deleted, and the scene closed while a run goes on: each ends it, and says so."""
+    said = []
+    for stop in (driver.ui.cancelButton.click, delete_an_input, lambda: slicer.mrmlScene.Clear(0)):
+        if not slicer.mrmlScene.GetFirstNodeByName("Sample SWI"):
+            load_again(driver)
+        driver.segment()
+        stop()
+        driver.wait(lambda: not driver.panel.logic.isBusy(), 60)
+        said.append(driver.ui.stageLabel.text)
+    driver.report["stopped"] = said
+    driver.report["leftBehind"] = left_behind()
 
 
 def stage_self_test(driver: Driver) -> None:
@@ -208,44 +270,102 @@ def stage_self_test(driver: Driver) -> None:
     driver.report["selfTest"] = said
 
 
+def stage_leave(driver: Driver) -> None:
+    """The application closes while it segments: the last stage. Whoever started it sees whether a process is left."""
+    load_again(driver)
+    driver.segment()
+    driver.wait(lambda: driver.panel.logic.workerProcessId() is not None)
+    driver.report["workerLeftTo"] = driver.panel.logic.workerProcessId()
+
+
+def stage_killed(driver: Driver) -> None:
+    """The application is killed while it segments, as in a crash; only when it is asked for."""
+    driver.segment()
+    driver.wait(lambda: driver.panel.logic.workerProcessId() is not None)
+    report = {"workerLeftTo": driver.panel.logic.workerProcessId(), "beforeTheEnd": left_behind()}
+    (driver.folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 STAGES = {
     name.removeprefix("stage_"): function for name, function in list(globals().items()) if name.startswith("stage_")
 }
+#: Not part of a run through all stages.
+ON_DEMAND = ("killed",)
 
 
-def states(setup: object) -> list:
+def left_behind() -> list[str]:
+    """Folders with images of patients in Slicer's temporary folder."""
+    from ThrombusSegParts.temporaryFolders import PREFIX, applicationFolder
+
+    return [path.name for path in Path(applicationFolder()).glob(f"{PREFIX}*")]
+
+
+def load_again(driver: Driver) -> None:
+    """The sample case in a fresh scene."""
+    import SampleData
+    from ThrombusSegParts.sampleData import SAMPLE_NAME
+
+    slicer.mrmlScene.Clear(0)
+    parameters = driver.panel.logic.getParameterNode()
+    for node in SampleData.downloadSamples(SAMPLE_NAME):
+        setattr(parameters, f"volume{node.GetName().split()[-1]}", node)
+    driver.settle()
+
+
+def delete_an_input() -> None:
+    """One of those that are being segmented."""
+    slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetFirstNodeByName("Sample SWI"))
+
+
+def chosen(parameters: object) -> dict[str, object]:
+    """The volumes on the panel."""
+    from ThrombusSegParts.parameterNode import chosenVolumes
+
+    return chosenVolumes(parameters)
+
+
+def states(setup: object) -> dict[str, list]:
     """The rows of the setup section."""
     from ThrombusSegParts.setupChecks import allStates
 
-    return allStates(setup.facts())
+    return {state.name: [state.ok, state.detail] for state in allStates(setup.facts())}
 
 
-def bring_into_view(widget: object) -> None:
-    """Scroll the panel until this is seen."""
+def bring_into_view(widget: object, top: bool = False) -> None:
+    """Scroll the panel until this, or its top, is seen."""
     parent = widget.parent()
     while parent is not None and not parent.inherits("QScrollArea"):
         parent = parent.parent()
-    if parent is not None:
+    if parent is not None and top:
+        parent.verticalScrollBar().setValue(0)
+    elif parent is not None:
         parent.ensureWidgetVisible(widget)
 
 
 def main(folder: str, python: str = "", *stages: str) -> int:
     """Run the stages; the exit status."""
     driver = Driver(Path(folder), python)
+    driver.folder.mkdir(parents=True, exist_ok=True)
     status = 0
-    try:
-        for name in stages or STAGES:
+    for name in stages or [name for name in STAGES if name not in ON_DEMAND]:
+        start = time.perf_counter()
+        try:
             STAGES[name](driver)
-    except Exception:  # noqa: BLE001 - whatever it is, it is in the report, and Slicer is closed
-        driver.report["error"] = traceback.format_exc()
-        driver.photograph("error")
-        status = 1
-    driver.report["torchInSlicer"] = "torch" in sys.modules
-    (driver.folder / "report.json").write_text(json.dumps(driver.report, indent=1), encoding="utf-8")
+        except Exception:  # noqa: BLE001 - whatever it is, it is in the report, and Slicer is closed
+            driver.report["error"] = f"{name}: {traceback.format_exc()}"
+            driver.photograph("error")
+            status = 1
+        driver.report["seconds"][name] = round(time.perf_counter() - start, 1)
+        driver.report["torchInSlicer"] = "torch" in sys.modules
+        (driver.folder / "report.json").write_text(json.dumps(driver.report, indent=1), encoding="utf-8")
+        print(f"stage {name}: {driver.report['seconds'][name]} s", flush=True)
+        if status:
+            break
     return status
 
 
-if __name__ == "__main__":  # with --testing Slicer leaves when the script ends, and answers every question with no
+if __name__ == "__main__":
     status = main(*sys.argv[1:])
     sys.stdout.flush()
     slicer.util.exit(status)

@@ -85,6 +85,10 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         """The last lines of the worker's log."""
         return self._worker.log() if self._worker is not None else ""
 
+    def workerProcessId(self) -> int | None:
+        """Of the Python that does the work; None while there is none, or it has not answered yet."""
+        return self._worker.pid if self._worker is not None else None
+
     def warm(self, device: str = "auto", weights: str = "default") -> None:
         """Start the worker and let it load torch and the weights, without waiting for it.
 

@@ -1,7 +1,8 @@
 """The sample case in Slicer's module Sample Data: a simulated stroke with all five sequences.
 
-Files come from the repository where the module runs from a source checkout, so that no network is needed there; an
-installed extension fetches them from the release of the repository. The checksums are compared in both cases.
+The files (4 MB) come with the extension, so that a tutorial and the self test need no network; they lie in the module's
+resources in an installed copy, and in those of the repository in a source checkout. Should they be missing, Sample Data
+fetches them from the release of the repository. The checksums are compared in all cases.
 """
 
 from __future__ import annotations
@@ -43,12 +44,15 @@ def registerSampleData() -> None:
 
 
 def uriOf(sequence: str) -> str:
-    """Where the file of a sequence is: in the source checkout, else in the release."""
+    """Where the file of a sequence is: on this computer, else in the release."""
     folder = sampleFolder()
     return (folder / f"{sequence}.nii.gz").as_uri() if folder is not None else f"{RELEASE}{sequence}.nii.gz"
 
 
 def sampleFolder() -> Path | None:
-    """The sample case of the source checkout; None in an installed extension."""
-    folder = Path(__file__).resolve().parents[2] / "Resources" / "SampleCase"
-    return folder if all((folder / f"{sequence}.nii.gz").is_file() for sequence in CHECKSUMS) else None
+    """The folder of the sample case, with a file for each sequence; None where there is none."""
+    module = Path(__file__).resolve().parents[1]
+    for folder in (module / "Resources" / "SampleCase", module.parent / "Resources" / "SampleCase"):
+        if all((folder / f"{sequence}.nii.gz").is_file() for sequence in CHECKSUMS):
+            return folder
+    return None
