@@ -1,12 +1,14 @@
 """ThrombusSeg: find the thrombus of an ischemic stroke on whatever MRI sequences there are.
 
-This file holds what Slicer looks for in a scripted module; the work is done by the parts in `ThrombusSegParts`.
+This file holds what Slicer looks for in a scripted module; the work is done by the parts in `ThrombusSegParts`. Those
+are imported where they are used: Slicer reads this file when it starts, and shall not start later for it.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import slicer
 import vtk
@@ -18,23 +20,24 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from ThrombusSegParts.candidateTable import candidatePosition
-from ThrombusSegParts.dependencies import missingPackages
-from ThrombusSegParts.errors import SegmentationError
-from ThrombusSegParts.logic import ThrombusSegLogic
-from ThrombusSegParts.mapDisplay import candidatesOf, jumpTo, mapsOf, showMap, showReference
-from ThrombusSegParts.panelPart import PanelPart
-from ThrombusSegParts.panelTexts import mapText, resultText
-from ThrombusSegParts.parameterNode import ThrombusSegParameterNode
-from ThrombusSegParts.resultToScene import SegmentationResult
-from ThrombusSegParts.runPanel import RunPanel
-from ThrombusSegParts.sampleData import registerSampleData, sampleFolder
-from ThrombusSegParts.sequences import SEQUENCES
-from ThrombusSegParts.setupPanel import SetupPanel
-from ThrombusSegParts.temporaryFolders import removeStaleFolders
-from ThrombusSegParts.workerPython import chosenPython
+
+if TYPE_CHECKING:
+    from ThrombusSegParts.errors import SegmentationError
+    from ThrombusSegParts.logic import ThrombusSegLogic
+    from ThrombusSegParts.panelPart import PanelPart
+    from ThrombusSegParts.parameterNode import ThrombusSegParameterNode
+    from ThrombusSegParts.resultToScene import SegmentationResult
 
 __all__ = ["ThrombusSeg", "ThrombusSegLogic", "ThrombusSegTest", "ThrombusSegWidget"]
+
+
+def __getattr__(name: str) -> Any:
+    """`from ThrombusSeg import ThrombusSegLogic`, for scripts and other modules."""
+    if name == "ThrombusSegLogic":
+        from ThrombusSegParts.logic import ThrombusSegLogic
+
+        return ThrombusSegLogic
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class ThrombusSeg(ScriptedLoadableModule):
@@ -61,6 +64,9 @@ class ThrombusSeg(ScriptedLoadableModule):
 
 def onStartupCompleted() -> None:
     """Called once, when the application has started: the sample case, and what an earlier crash has left."""
+    from ThrombusSegParts.sampleData import registerSampleData
+    from ThrombusSegParts.temporaryFolders import removeStaleFolders
+
     registerSampleData()
     removeStaleFolders()
 
@@ -78,6 +84,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Called once, when the module is opened for the first time. Starts no process."""
+        from ThrombusSegParts.logic import ThrombusSegLogic
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/ThrombusSeg.ui"))
         self.layout.addWidget(uiWidget)
@@ -90,6 +98,9 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _createParts(self, layout) -> None:
         """The sections, from top to bottom."""
+        from ThrombusSegParts.runPanel import RunPanel
+        from ThrombusSegParts.setupPanel import SetupPanel
+
         requirements = Path(self.resourcePath("requirements.txt"))
         self.runPanel = RunPanel(
             self.ui, self.logic, requirements, self._updatePanel, self.onDone, self.onFailed, self.onNeedsSetup
@@ -177,6 +188,9 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onDone(self, result: SegmentationResult) -> None:
         """Called when a result is in the scene, perhaps while another module is open."""
+        from ThrombusSegParts.mapDisplay import showReference
+        from ThrombusSegParts.panelTexts import resultText
+
         self.ui.resultLabel.text = resultText(result)
         showReference(result.segmentation)
         self._jumpToRow(result.candidates, 0)
@@ -197,6 +211,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
         """Called before a node goes: its selector becomes empty, where it would take another volume by itself."""
+        from ThrombusSegParts.sequences import SEQUENCES
+
         if self._parameterNode is None or slicer.mrmlScene.IsClosing():
             return
         for sequence in SEQUENCES:
@@ -206,6 +222,9 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # ---- result: what was found, and the maps ----
 
     def _updateMaps(self) -> None:
+        from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf, showMap
+        from ThrombusSegParts.panelTexts import mapText
+
         segmentation = self._parameterNode.segmentation
         keys = ["", *mapsOf(segmentation)]
         self.ui.mapComboBox.enabled = self.ui.opacitySlider.enabled = len(keys) > 1
@@ -229,9 +248,14 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onCandidateClicked(self, index) -> None:
         """Show the candidate of this row of the table in the slice views."""
+        from ThrombusSegParts.mapDisplay import candidatesOf
+
         self._jumpToRow(candidatesOf(self._parameterNode.segmentation), index.row())
 
     def _jumpToRow(self, table: slicer.vtkMRMLTableNode | None, row: int) -> None:
+        from ThrombusSegParts.candidateTable import candidatePosition
+        from ThrombusSegParts.mapDisplay import jumpTo
+
         position = candidatePosition(table, row)
         if position is not None:
             jumpTo(slicer.mrmlScene, position)
@@ -250,6 +274,12 @@ class ThrombusSegTest(ScriptedLoadableModuleTest):
 
     def test_segmentSampleCase(self) -> None:
         """Any voxel of the segment Thrombus will do; the library's own tests look closer."""
+        from ThrombusSegParts.dependencies import missingPackages
+        from ThrombusSegParts.logic import ThrombusSegLogic
+        from ThrombusSegParts.sampleData import sampleFolder
+        from ThrombusSegParts.sequences import SEQUENCES
+        from ThrombusSegParts.workerPython import chosenPython
+
         folder = sampleFolder()
         if folder is None or (missingPackages() and not chosenPython()):
             self.delayDisplay("Not run: this needs the sample case, and torch.")

@@ -111,7 +111,7 @@ def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[obje
     monkeypatch.setattr(slicer.util, "loadUI", FakeWidget.load, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: widget.form, raising=False)
     monkeypatch.setattr(slicer.util, "WaitCursor", contextlib.nullcontext, raising=False)
-    monkeypatch.setattr(module, "ThrombusSegLogic", lambda: realLogic)
+    monkeypatch.setattr("ThrombusSegParts.logic.ThrombusSegLogic", lambda: realLogic)
     settings: dict[str, str] = {}
     monkeypatch.setattr(slicer.util, "settingsValue", settings.get, raising=False)
     monkeypatch.setattr("ThrombusSegParts.pace.qt.QSettings", lambda: FakeSettings(settings), raising=False)

@@ -182,9 +182,12 @@ class _Placed:
     ) -> SegmentationResult:
         """Place everything."""
         self._hideEarlier()
+        # before the segmentation: the subject hierarchy asks for the display of its segments as soon as it is there
+        display = self._scene.AddNewNodeByClass("vtkMRMLSegmentationDisplayNode")
+        self._nodes.append(display)
+        segmentation.SetAndObserveDisplayNodeID(display.GetID())
         self._add(segmentation, "Thrombus segmentation", "segmentation")
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._reference)
-        segmentation.CreateDefaultDisplayNodes()
         for key, value in _facts(summary).items():
             segmentation.SetAttribute(ATTRIBUTE + key, value)
         for key, volume in maps.items():
@@ -217,7 +220,8 @@ class _Placed:
             displays = [node.GetNthDisplayNode(index) for index in range(count)]
             self._hierarchy.RemoveItem(self._hierarchy.GetItemByDataNode(node), False, False)
             for added in (*displays, node):
-                self._scene.RemoveNode(added)
+                if self._scene.IsNodePresent(added):
+                    self._scene.RemoveNode(added)
         self._hierarchy.RemoveItem(self._folder)
 
     def _createFolder(self) -> int:

@@ -176,7 +176,11 @@ class SetupPanel(PanelPart):
         try:
             self._process = SetupProcess(arguments, self.facts().chosen)
         except (SegmentationError, OSError, ImportError) as error:
-            self._fault, self._candidate, self._checked = str(error), None, True
+            isOurs = not isinstance(error, OSError)
+            self._fault = str(error) if isOurs else _("It cannot be started: {reason}.").format(reason=error.strerror)
+            self._checked = True
+            if self._candidate is not None:
+                self._decideOnCandidate()
             self._show()
             return
         self._onEnd = onEnd
