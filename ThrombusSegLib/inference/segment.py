@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from ..lesions import Candidates, CandidateSettings, find_candidates, find_midline
+from ..lesions import (
+    Candidates,
+    CandidateSettings,
+    find_candidates,
+    find_head_frame,
+    find_midline,
+    with_details,
+)
 from ..preprocess import Prepared, PreprocessSettings, prepare, to_reference
 from ..progress import Progress, part, report, silent
 from ..sequences import Sequence
@@ -55,6 +62,9 @@ def segment_case(
         candidates = find_candidates(probability, wanted, midline=midline, attention=attention)
     with clock.stage("back"):
         segmentation = _label_image(candidates, to_reference(prediction.infarct, prepared, "linear"))
+    with clock.stage("candidates"):
+        frame = find_head_frame(case.images[prepared.reference]) if candidates.found else None
+        candidates = with_details(candidates, probability, frame=frame, infarct=segmentation == 2)
     report(progress, _MEASURED, "candidates")
     return SegmentResult(
         case=case.name,

@@ -14,6 +14,7 @@ from ..preprocess.grid import slice_axis
 from ..sequences import Sequence
 from .geometry import length_of, width_of
 from .midline import Midline
+from .segments import SegmentEstimate
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,18 @@ class Candidate:
     last_slice: int
     attention: Mapping[Sequence, float] = field(default_factory=dict)
     """Mean attention inside, per present sequence; adds up to about 1."""
+    length_centreline_mm: float | None = None
+    """Along its own middle (`centreline.centreline_of`); None where it was not asked for."""
+    segment: SegmentEstimate | None = None
+    """The likely artery, an estimate (`details.with_details`); None where it was not asked for."""
+    infarct_overlap: float | None = None
+    """Share of its voxels in or near the diffusion restriction, 0..1; None where there is none."""
+    infarct_distance_mm: float | None = None
+
+    @property
+    def attention_on(self) -> Sequence | None:
+        """The sequence with the largest mean attention inside; None where attention is not known."""
+        return max(self.attention, key=lambda each: self.attention[each]) if self.attention else None
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def _row_without_attention(candidate: Candidate | None) -> dict[str, Value]:
         "probability_max": round(blank.probability_max, 4),
         "probability_mean": round(blank.probability_mean, 4),
         "volume_mm3": round(blank.volume_mm3, 2),
+        "length_centreline_mm": _rounded(blank.length_centreline_mm, 2),
         "length_feret_mm": round(blank.length_feret_mm, 2),
         "width_mm": round(blank.width_mm, 2),
         "side": blank.side,
@@ -53,4 +54,13 @@ def _row_without_attention(candidate: Candidate | None) -> dict[str, Value]:
         "centroid_superior_mm": round(superior, 2),
         "first_slice": blank.first_slice,
         "last_slice": blank.last_slice,
+        "segment": blank.segment.segment if blank.segment else "",
+        "segment_confidence": blank.segment.confidence if blank.segment and blank.segment.segment else None,
+        "attention_on": blank.attention_on.value if blank.attention_on else "",
+        "infarct_overlap": _rounded(blank.infarct_overlap, 4),
+        "infarct_distance_mm": _rounded(blank.infarct_distance_mm, 2),
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
