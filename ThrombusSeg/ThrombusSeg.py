@@ -52,7 +52,9 @@ class ThrombusSeg(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Finds the thrombus of an ischemic stroke, and the infarct, on any subset of the MRI sequences SWI or T2*, "
             "DWI, ADC, FLAIR and TOF, and shows on which sequence the network based its answer. For research only. See "
-            '<a href="https://github.com/ThrombusSeg/SlicerThrombusSeg">the description with a tutorial</a>.'
+            '<a href="https://github.com/ThrombusSeg/SlicerThrombusSeg">the description with a tutorial</a>, and the '
+            '<a href="https://github.com/ThrombusSeg/SlicerThrombusSeg/tree/main/Resources/ModelCards">model cards</a> '
+            "with what the weights were trained on, figures, and known failures."
         )
         self.parent.acknowledgementText = _(
             "The method follows the idea of UpAttLLSTM "

@@ -144,6 +144,16 @@ def test_report_holds_versions_and_no_folder(monkeypatch: pytest.MonkeyPatch) ->
         assert secret not in text, secret
 
 
+def test_card_of_our_weights_is_a_link_and_that_of_others_is_harmless() -> None:
+    from ThrombusSegParts.setupTexts import cardText
+
+    card = "Simulated strokes; figures & failures: Resources/ModelCards/phantom-a.md."
+    text = cardText({**ENTRY, "card": card})
+    assert text.startswith("Simulated strokes; figures &amp; failures: <a href=") and text.endswith("phantom-a.md</a>.")
+    assert cardText({**ENTRY, "card": "<b>mine</b>", "bundled": False}) == "&lt;b&gt;mine&lt;/b&gt;"
+    assert cardText(None) == ""
+
+
 def test_device_key_changes_with_what_matters() -> None:
     from ThrombusSegParts.setupChecks import deviceKey
 

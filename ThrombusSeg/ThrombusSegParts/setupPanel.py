@@ -23,7 +23,7 @@ from .parameterNode import ThrombusSegParameterNode
 from .setupActions import SetupActions, Step, saveSetting
 from .setupChecks import ROWS, Facts, State, allGreen, allStates, deviceKey, toDo, weightsInUse
 from .setupProcess import CHECK, CHECK_DEVICE, Outcome, SetupProcess
-from .setupTexts import buttonText, defaultWeightsText, headerText
+from .setupTexts import buttonText, cardText, defaultWeightsText, headerText
 from .workerPython import SETTING, chosenPython, chosenWeights
 
 #: Keeps how the device test ended, so that torch is not loaded for it each time Slicer is started.
@@ -266,7 +266,7 @@ class SetupPanel(PanelPart):
         entry = weightsInUse(facts)
         self.ui.setupRemoveButton.enabled = free and entry is not None and not entry["bundled"]
         self.ui.setupFolderButton.enabled = bool(facts.event("weights"))
-        self.ui.setupCardLabel.text = entry["card"] if entry is not None else ""
+        self.ui.setupCardLabel.text = cardText(entry)
         self.ui.setupCollapsibleButton.text = headerText(facts.checking, allGreen(states), toDo(states))
         self._fold(facts, states)
 

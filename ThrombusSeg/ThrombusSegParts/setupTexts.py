@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from slicer.i18n import tr as _
 
 from .setupChecks import deviceName
+
+REPOSITORY = "https://github.com/ThrombusSeg/SlicerThrombusSeg/blob/main/"
 
 
 def buttonText(action: str) -> str:
@@ -49,3 +53,19 @@ def deviceText(warm: Mapping[str, Any]) -> str:
     if not warm.get("warning"):
         return name
     return _("{name}: the chosen device is not there.").format(name=name)
+
+
+def cardText(entry: Mapping[str, Any] | None) -> str:
+    """What is said of the weights, as rich text; the card in the repository becomes a link.
+
+    Args:
+        entry: of the registry; None where there are no weights.
+    """
+    if entry is None:
+        return ""
+    text = html.escape(str(entry["card"]))
+    if not entry["bundled"]:
+        return text
+    return re.sub(
+        r"Resources/ModelCards/[\w.-]+\.md", lambda found: f'<a href="{REPOSITORY}{found[0]}">{found[0]}</a>', text
+    )
