@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from .agreement import Agreement, compare_readers, compare_with_prediction
+from .claims import Claim, claim, claim_of, release
 from .listing import refresh_manifest, saved_cases
+from .propose import Proposal, ProposalSettings, propose, propose_at
 from .record import CandidateReview, ReviewRecord, count_changes, pseudonym_of, read_record
 from .store import Saved, SavedCase, open_case, open_version, save_case
+from .worklist import Item, WorkList, make_list, rows_of
 
 __all__ = [
+    "Agreement",
     "CandidateReview",
+    "Claim",
+    "Item",
+    "Proposal",
+    "ProposalSettings",
     "ReviewRecord",
     "Saved",
     "SavedCase",
+    "WorkList",
+    "claim",
+    "claim_of",
+    "compare_readers",
+    "compare_with_prediction",
     "count_changes",
+    "make_list",
     "open_case",
     "open_version",
+    "propose",
+    "propose_at",
     "pseudonym_of",
     "read_record",
     "refresh_manifest",
+    "release",
+    "rows_of",
     "save_case",
     "saved_cases",
 ]

@@ -1,0 +1,103 @@
+"""How far two readings of the same cases agree, and how far the prediction agreed with what was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from ..errors import InputError, MachineError
+from ..preprocess.grid import Grid
+from .listing import saved_cases
+from .store import open_case
+
+_SHOWN = ("case", "true_lesions", "detected_lesions", "false_positives", "dice", "true_mm3", "predicted_mm3")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two readings of the same cases; the first stands where truth stands in `evaluation.matching`."""
+
+    cases: int
+    dice: dict[str, float | None]
+    """Mean over the cases in which either reader marked a thrombus: "value", "low", "high" (95 %, bootstrap)."""
+    lesions_first: int
+    lesions_second: int
+    lesions_both: int
+    """Lesions that both marked, matched one to one."""
+    detection: float | None
+    """2 both / (first + second), 0..1: 1 where every lesion was marked by both; None where nobody marked any."""
+    presence: float | None
+    """Share of cases in which both say the same about whether there is a thrombus."""
+    per_case: tuple[dict[str, Any], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def compare_readers(first: Path, second: Path) -> Agreement:
+    """Agreement of two folders of corrected cases, over the cases that both hold.
+
+    Raises:
+        InputError: no case in common. MachineError: scipy is missing.
+    """
+    return _agreement(_pairs(first, second))
+
+
+def compare_with_prediction(folder: Path) -> Agreement:
+    """Agreement of the saved labels with what the network had predicted before they were corrected."""
+    return _agreement(_corrections(folder))
+
+
+def _pairs(first: Path, second: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+    theirs = _finished(second)
+    for name in _finished(first):
+        if name in theirs:
+            yield name, open_case(first / name).labels, open_case(second / name).labels
+
+
+def _corrections(folder: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+    for name in _finished(folder):
+        case = open_case(folder / name)
+        if case.predicted is not None:
+            yield name, case.labels, case.predicted
+
+
+def _finished(folder: Path) -> list[str]:
+    return [name for name, record in saved_cases(folder).items() if record.status != "in review"]
+
+
+def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]]) -> Agreement:
+    try:
+        import scipy  # noqa: F401
+    except ImportError as error:
+        raise MachineError("Agreement needs scipy.", "Install it: pip install 'ThrombusSegLib[evaluate]'.") from error
+    from ..evaluation.bootstrap import Resamples
+    from ..evaluation.matching import score_case
+
+    scores = []
+    for name, first, second in pairs:
+        if not Grid.of(first).same_as(Grid.of(second), 1e-2):
+            raise InputError(f"The two readings of {name} lie on different grids.", "Read the same images.")
+        scores.append(score_case(name, first, second))
+    if not scores:
+        raise InputError("There is no case to compare.", "Both readings need at least one finished case in common.")
+    one = sum(score.true_lesions for score in scores)
+    both = sum(score.detected_lesions for score in scores)
+    two = both + sum(score.false_positives for score in scores)
+    dices = [float("nan") if score.dice is None else score.dice for score in scores]
+    same = [(score.true_mm3 > 0) == (score.predicted_mm3 > 0) for score in scores]
+    return Agreement(
+        cases=len(scores),
+        dice=asdict(Resamples([each.case for each in scores]).figure(dices)),
+        lesions_first=one,
+        lesions_second=two,
+        lesions_both=both,
+        detection=round(2 * both / (one + two), 4) if one + two else None,
+        presence=round(sum(same) / len(same), 4),
+        per_case=tuple({name: getattr(score, name) for name in _SHOWN} for score in scores),
+    )
