@@ -105,7 +105,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         requirements = Path(self.resourcePath("requirements.txt"))
         self.runPanel = RunPanel(
-            self.ui, self.logic, requirements, self._updatePanel, self.onDone, self.onFailed, self.onNeedsSetup
+            self.ui, self.logic, requirements, self._updatePanel, self.onDone, self.onFailed, self.onInstalled
         )
         self.setupPanel = SetupPanel(layout, self.resourcePath, onChanged=self.runPanel.warm)
         self.parts = [self.runPanel, self.setupPanel]
@@ -204,9 +204,9 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called when a run gave no result, and nobody had stopped it."""
         self.ui.resultLabel.text = _("No result.")
 
-    def onNeedsSetup(self) -> None:
-        """Called when something must be installed first."""
-        self.setupPanel.unfold()
+    def onInstalled(self, done: bool) -> None:
+        """Called when something had to be installed before a run, with whether it was."""
+        self.setupPanel.onInstalled(done)
 
     # ---- inputs: one row for each sequence ----
 

@@ -220,3 +220,89 @@ def test_device_and_failure_of_warming_are_shown(panel, headless) -> None:
     assert panel.ui.stageLabel.text == "There are no weights. Get some."
     assert panel.ui.logText.plainText.endswith("There are no weights. Get some.\n")
     assert panel.ui.logCollapsibleButton.collapsed is False
+
+
+def test_wrong_choice_is_a_sentence_on_the_panel(panel, headless, tools) -> None:
+    volume = headless.volume(tools.head(1), tools.grid())
+    panel._parameterNode.volumeSWI = panel._parameterNode.volumeDWI = volume
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    assert panel.ui.stageLabel.text == "The same volume is chosen for SWI and DWI. Choose it for one sequence only."
+    assert panel.ui.resultLabel.text == "No result." and panel.ui.segmentButton.enabled
+    assert not panel.logic.isBusy() and not panel.runPanel._clock.isActive
+
+
+def test_full_disk_is_a_sentence_on_the_panel(panel, headless, tools, monkeypatch) -> None:
+    def fail(*arguments: object, **rest: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    choose(panel, headless, tools)
+    monkeypatch.setattr("ThrombusSegParts.logic.prepareRun", fail)
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    assert panel.ui.stageLabel.text == "No space left on device" and panel.ui.segmentButton.enabled
+
+
+def test_declined_installation_leads_to_the_setup_section(panel, headless, tools, monkeypatch) -> None:
+    from ThrombusSegParts.errors import SegmentationError
+
+    def decline(requirements: object) -> None:
+        raise SegmentationError("Nothing was installed.", kind="machine")
+
+    monkeypatch.setattr("ThrombusSegParts.runPanel.missingPackages", lambda: ["torch"])
+    monkeypatch.setattr("ThrombusSegParts.runPanel.installPackages", decline)
+    panel.runPanel.enter()
+    assert panel.ui.stageLabel.text == "To be installed before the first segmentation: torch."
+    choose(panel, headless, tools)
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    assert panel.ui.stageLabel.text == "Nothing was installed." and not panel.logic.isBusy()
+    assert panel.setupPanel.ui.setupCollapsibleButton.collapsed is False
+
+
+def test_another_device_is_made_ready_at_once(panel, monkeypatch) -> None:
+    from ThrombusSegParts.parameterNode import Device
+
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(panel.logic, "warm", lambda device, weights: asked.append((device, weights)))
+    panel.enter()
+    panel._parameterNode.device = Device.CPU
+    panel._parameterNode.mapOpacity = 0.7
+    panel.setupPanel.close()
+    assert asked == [("auto", "default"), ("cpu", "default")]
+
+
+def test_choices_made_while_warming_are_followed(headless, realLogic, tools, tinyWeights) -> None:
+    told: list = []
+    realLogic.onWarm = told.append
+    realLogic.warm("cpu", "no such weights")
+    realLogic.warm("cpu", str(tinyWeights))
+    tools.wait(realLogic, until=lambda: bool(told))
+    assert [event["weights"]["name"] for event in told] == ["tiny"]
+
+
+def test_time_of_day_stages_and_worker_are_in_the_log(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    import re
+
+    run(panel, headless, tools, tinyWeights, monkeypatch, 0.5)
+    panel.runPanel.onLog(["a word of the worker"])
+    tools.wait(panel.logic)
+    lines = panel.ui.logText.plainText.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  Segment: SWI, TOF", lines[0])
+    assert any(line.endswith("  a word of the worker") for line in lines)
+    assert any(line.endswith("  Looking for the thrombus") for line in lines)
+
+
+def test_second_run_knows_how_long_it_takes(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    run(panel, headless, tools, tinyWeights, monkeypatch, 0.5)
+    tools.wait(panel.logic)
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    seen: set[str] = set()
+    tools.wait(panel.logic, until=lambda: bool(seen.add(panel.ui.stageLabel.text)) or not panel.logic.isBusy())
+    assert any(text.endswith("left") for text in seen), seen
+
+
+def test_closing_the_panel_ends_everything(panel, headless, tools, tinyWeights, monkeypatch) -> None:
+    run(panel, headless, tools, tinyWeights, monkeypatch, 0.5)
+    closed: list[bool] = []
+    monkeypatch.setattr(panel.logic, "close", lambda: closed.append(True))
+    panel.cleanup()
+    assert closed == [True] and panel.logic.onWarm is None and not panel.runPanel._clock.isActive
+    tools.wait(panel.logic)

@@ -36,7 +36,7 @@ class RunPanel(PanelPart):
         onBusy: called when a segmentation has begun or ended.
         onDone: called when a result is in the scene.
         onFailed: called when there is none, unless the user stopped it.
-        onNeedsSetup: called when something must be installed first, and was not.
+        onInstalled: called when something had to be installed first, with whether it was.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class RunPanel(PanelPart):
         onBusy: Callable[[], None],
         onDone: Callable[[SegmentationResult], None],
         onFailed: Callable[[SegmentationError], None],
-        onNeedsSetup: Callable[[], None],
+        onInstalled: Callable[[bool], None],
     ) -> None:
         super().__init__(ui)
         self._logic = logic
         self._requirements = requirements
-        self._onBusy, self._onDone, self._onFailed, self._onNeedsSetup = onBusy, onDone, onFailed, onNeedsSetup
+        self._onBusy, self._onDone, self._onFailed, self._onInstalled = onBusy, onDone, onFailed, onInstalled
         self._stage = ""
         self._kind = ""
         self._timeLeft = TimeLeft()
@@ -103,6 +103,7 @@ class RunPanel(PanelPart):
         if self._logic.isBusy():
             return
         self._warmed = self._device()
+        self.ui.deviceLabel.text = ""
         missing = [] if chosenPython() else missingPackages()
         if missing:
             text = _("To be installed before the first segmentation: {packages}.")
@@ -138,8 +139,8 @@ class RunPanel(PanelPart):
         """Run, without waiting for the end. What is wrong with the choices becomes a sentence on the panel."""
         self._stage = ""
         try:
+            self._install()
             with slicer.util.WaitCursor():
-                self._install()
                 self._start()
         except SegmentationError as error:
             self.onError(error)
@@ -172,8 +173,9 @@ class RunPanel(PanelPart):
         try:
             installPackages(self._requirements)
         except SegmentationError:
-            self._onNeedsSetup()
+            self._onInstalled(False)
             raise
+        self._onInstalled(True)
 
     def onCancel(self) -> None:
         """Ask for the end of the run; `onError` follows."""

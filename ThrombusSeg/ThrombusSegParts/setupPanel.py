@@ -102,6 +102,13 @@ class SetupPanel(PanelPart):
         """Something is to be done here."""
         self.ui.setupCollapsibleButton.collapsed = False
 
+    def onInstalled(self, done: bool) -> None:
+        """Something had to be installed elsewhere: look again, or show where it can be done."""
+        if done and not self.isChecking():
+            self._check(CHECK)
+        if not done:
+            self.unfold()
+
     def isChecking(self) -> bool:
         """Whether a process is being waited for."""
         return self._process is not None
