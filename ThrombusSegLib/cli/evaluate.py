@@ -16,7 +16,8 @@ def add_parser(commands: Any) -> None:
         "evaluate",
         help="measure weights on cases with labels",
         description="Segment every case of a manifest and compare with its labels: detection, Dice, false positives, "
-        "each with a 95 % interval. Writes metrics.json and metrics.md.",
+        "each with a 95 % interval, FROC and calibration. Writes metrics.json, metrics.md, pictures, and a line for "
+        "each look, so that a run that was stopped goes on.",
     )
     parser.add_argument("manifest", type=folder, metavar="MANIFEST.csv", help="case,centre,split,SWI,...,labels")
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the figures")
@@ -42,14 +43,22 @@ def run(arguments: argparse.Namespace) -> int:
         import scipy  # noqa: F401
     except ImportError as error:
         raise MachineError("Evaluation needs scipy.", "Install it: pip install 'ThrombusSegLib[evaluate]'.") from error
-    from ..evaluation.run import evaluate, table, write_evaluation
+    from ..evaluation.page import table
+    from ..evaluation.run import evaluate, write_evaluation
     from ..inference import Predictor
     from ..weights import find_weights
 
     predictor = Predictor(find_weights(arguments.weights), arguments.device)
     bar = ProgressBar()
     try:
-        result = evaluate(rows, predictor, subsets=arguments.subsets, settings=settings_of(arguments), progress=bar)
+        result = evaluate(
+            rows,
+            predictor,
+            subsets=arguments.subsets,
+            settings=settings_of(arguments),
+            progress=bar,
+            keep=arguments.out,
+        )
     finally:
         bar.close()
     command = f"thrombusseg evaluate {arguments.manifest.name} --weights {predictor.weights.name}"

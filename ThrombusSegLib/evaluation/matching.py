@@ -5,22 +5,45 @@ one. The rule here survives both. A true lesion is detected when a predicted one
 total Dice) with a Dice above 0.1 or a centroid within the larger of the lesion's radius and one voxel diagonal, and the
 predicted volume is at most ten times the true one.
 
-Edge cases: nothing true and nothing predicted: no misses, no false positives, Dice undefined (left out). Nothing true:
-every prediction is a false positive. Nothing predicted: every true lesion is missed, Dice 0.
+| true lesions | predicted | detected | false positives | Dice | in detection rate | in Dice, all cases |
+|---|---|---|---|---|---|---|
+| none | none | 0 | 0 | undefined | no | no |
+| none | some | 0 | each | 0 | no | no |
+| some | none | 0 | 0 | 0 | yes, missed | yes, 0 |
+| some | some, none assigned | 0 | each | as it is | yes, missed | yes, 0 |
+
+Other definitions, reported beside this one, are in `rules`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..lesions.geometry import length_of
+
 #: Pieces closer than this are one lesion, mm: a beaded thrombus counts once.
 MERGE_MM = 2.0
 LEAST_DICE = 0.1
 LARGEST_VOLUME_RATIO = 10.0
+_MARGIN = 4
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How far a detected lesion is from the truth."""
+
+    true_mm3: float
+    predicted_mm3: float
+    true_length_mm: float
+    """Feret's maximum diameter, as everywhere."""
+    predicted_length_mm: float
+    hausdorff95_mm: float
+    """95th percentile of the distances between the surfaces, both ways together (voxel centres)."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,10 @@ class CaseScore:
     """Overlap of all true with all predicted voxels, 0..1; None when there is neither."""
     true_mm3: float
     predicted_mm3: float
+    pairs: tuple[Pair, ...] = ()
+    """Each true lesion that is detected, with the predicted one."""
+    by_rule: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By other definitions (`rules`): number of true lesions detected, and of false positives."""
 
     @property
     def detected(self) -> bool:
@@ -43,11 +70,26 @@ class CaseScore:
 
 
 @dataclass(frozen=True)
-class _Lesion:
-    voxels: NDArray[np.bool_]
+class Lesions:
+    """The connected components of a mask, after joining what is close, all measured together."""
+
+    numbers: NDArray[np.int64]
+    """(Z, Y, X): 0 outside, else 1 for the first lesion and so on."""
+    voxels: NDArray[np.int64]
+    """(N,) how many each has."""
     centroid_mm: NDArray[np.float64]
-    radius_mm: float
-    volume_mm3: float
+    """(N, 3)"""
+    radius_mm: NDArray[np.float64]
+    """(N,) from the centroid to the farthest voxel."""
+
+    def __len__(self) -> int:
+        return len(self.voxels)
+
+    def common(self, other: Lesions) -> NDArray[np.int64]:
+        """(N, M) voxels in common with the lesions of another mask of the same grid."""
+        both = (self.numbers > 0) & (other.numbers > 0)
+        places = (self.numbers[both] - 1) * len(other) + other.numbers[both] - 1
+        return np.bincount(places, minlength=len(self) * len(other)).reshape(len(self), len(other))
 
 
 def score_case(case: str, truth: sitk.Image, predicted: sitk.Image) -> CaseScore:
@@ -58,19 +100,70 @@ def score_case(case: str, truth: sitk.Image, predicted: sitk.Image) -> CaseScore
         truth: uint8, 1 where there is thrombus; any geometry.
         predicted: uint8 of the same geometry, 1 where thrombus is predicted.
     """
-    true_mask, predicted_mask = (sitk.GetArrayFromImage(image) == 1 for image in (truth, predicted))
-    true_lesions, predicted_lesions = _lesions(truth), _lesions(predicted)
-    pairs = match(true_lesions, predicted_lesions, float(np.linalg.norm(truth.GetSpacing())))
-    voxel = float(np.prod(truth.GetSpacing()))
+    from .rules import RULES
+
+    truth, predicted = _cropped(truth, predicted)
+    true, found = lesions_of(truth), lesions_of(predicted)
+    common, spacing = true.common(found), np.array(truth.GetSpacing())
+    matched = match(true, found, common, spacing)
+    voxel = float(np.prod(spacing))
     return CaseScore(
         case=case,
-        true_lesions=len(true_lesions),
-        detected_lesions=len(pairs),
-        false_positives=len(predicted_lesions) - len(pairs),
-        dice=dice(true_mask, predicted_mask),
-        true_mm3=float(true_mask.sum()) * voxel,
-        predicted_mm3=float(predicted_mask.sum()) * voxel,
+        true_lesions=len(true),
+        detected_lesions=len(matched),
+        false_positives=len(found) - len(matched),
+        dice=dice(true.numbers > 0, found.numbers > 0),
+        true_mm3=float(true.voxels.sum()) * voxel,
+        predicted_mm3=float(found.voxels.sum()) * voxel,
+        pairs=tuple(_pair(true.numbers == t + 1, found.numbers == p + 1, spacing) for t, p in matched),
+        by_rule={name: rule(common, true.voxels, found.voxels) for name, rule in RULES.items()},
     )
+
+
+def count_case(truth: sitk.Image, predicted: sitk.Image) -> tuple[int, int]:
+    """The numbers of true lesions detected and of false positives, as `score_case` has them, and nothing else."""
+    truth, predicted = _cropped(truth, predicted)
+    true, found = lesions_of(truth), lesions_of(predicted)
+    matched = match(true, found, true.common(found), np.array(truth.GetSpacing()))
+    return len(matched), len(found) - len(matched)
+
+
+def _cropped(truth: sitk.Image, predicted: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
+    """The part in which something is, with a margin: each lesion is an array of that size."""
+    both = sitk.Cast((truth == 1) | (predicted == 1), sitk.sitkUInt8)
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(both)
+    if not shape.HasLabel(1):
+        return truth, predicted
+    box, full = shape.GetBoundingBox(1), truth.GetSize()
+    start = [max(0, box[axis] - _MARGIN) for axis in range(3)]
+    stop = [min(full[axis], box[axis] + box[axis + 3] + _MARGIN) for axis in range(3)]
+    size = [stop[axis] - start[axis] for axis in range(3)]
+    return sitk.RegionOfInterest(truth, size, start), sitk.RegionOfInterest(predicted, size, start)
+
+
+def _pair(true: NDArray[np.bool_], predicted: NDArray[np.bool_], spacing: NDArray[np.float64]) -> Pair:
+    one, other = (length_of(np.argwhere(each)[:, ::-1], spacing)[0] for each in (true, predicted))
+    voxel = float(np.prod(spacing))
+    distance = hausdorff95(true, predicted, spacing)
+    return Pair(float(true.sum()) * voxel, float(predicted.sum()) * voxel, one, other, distance)
+
+
+def hausdorff95(first: NDArray[np.bool_], second: NDArray[np.bool_], spacing: NDArray[np.float64]) -> float:
+    """95th percentile of the distances from each surface voxel of one mask to the nearest of the other, in mm.
+
+    Args:
+        first: (Z, Y, X), not empty.
+        second: the same.
+        spacing: (3,) mm along x, y, z.
+    """
+    from scipy.ndimage import binary_erosion
+    from scipy.spatial import cKDTree
+
+    surfaces = [np.argwhere(mask & ~binary_erosion(mask))[:, ::-1] * spacing for mask in (first, second)]
+    one, other = (cKDTree(points) for points in surfaces)
+    distances = np.concatenate([other.query(surfaces[0])[0], one.query(surfaces[1])[0]])
+    return float(np.percentile(distances, 95))
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float | None:
@@ -79,44 +172,40 @@ def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float | None:
     return None if total == 0 else 2.0 * int((first & second).sum()) / total
 
 
-def match(true: list[_Lesion], predicted: list[_Lesion], voxel_diagonal_mm: float) -> list[tuple[int, int]]:
-    """Pairs (true, predicted) that count as detections; each lesion in at most one."""
+def match(
+    true: Lesions, predicted: Lesions, common: NDArray[np.int64], spacing: NDArray[np.float64]
+) -> list[tuple[int, int]]:
+    """Pairs (true, predicted) that count as detections; each lesion in at most one.
+
+    What a pair is worth: its Dice, a little for being near, nothing when it does not count.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    if not true or not predicted:
+    if not len(true) or not len(predicted):
         return []
-    gain = np.array([[_gain(t, p, voxel_diagonal_mm) for p in predicted] for t in true])
+    overlap = 2.0 * common / (true.voxels[:, None] + predicted.voxels[None])
+    distance = np.linalg.norm(true.centroid_mm[:, None] - predicted.centroid_mm[None], axis=2)
+    near = distance <= np.maximum(true.radius_mm, np.linalg.norm(spacing))[:, None]
+    counts = ((overlap > LEAST_DICE) | near) & (predicted.voxels[None] <= LARGEST_VOLUME_RATIO * true.voxels[:, None])
+    gain = np.where(counts, overlap + 1e-3, 0.0)
     rows, columns = linear_sum_assignment(-gain)
     return [(int(t), int(p)) for t, p in zip(rows, columns, strict=True) if gain[t, p] > 0]
 
 
-def _gain(true: _Lesion, predicted: _Lesion, voxel_diagonal_mm: float) -> float:
-    """What a pair is worth: its Dice, a little for being near, nothing when it does not count."""
-    if predicted.volume_mm3 > LARGEST_VOLUME_RATIO * true.volume_mm3:
-        return 0.0
-    overlap = dice(true.voxels, predicted.voxels) or 0.0
-    distance = float(np.linalg.norm(true.centroid_mm - predicted.centroid_mm))
-    near = distance <= max(true.radius_mm, voxel_diagonal_mm)
-    return overlap + 1e-3 if overlap > LEAST_DICE or near else 0.0
-
-
-def _lesions(labels: sitk.Image) -> list[_Lesion]:
-    """Connected components (26 neighbours) after joining what is at most `MERGE_MM` apart."""
+def lesions_of(labels: sitk.Image) -> Lesions:
+    """Connected components (26 neighbours) of label 1, after joining what is at most `MERGE_MM` apart."""
     mask = sitk.Cast(labels == 1, sitk.sitkUInt8)
-    array = sitk.GetArrayFromImage(mask).astype(bool)
-    if not array.any():
-        return []
-    distance = sitk.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True)
-    joined = sitk.ConnectedComponent(distance <= MERGE_MM / 2, True)
-    numbers = sitk.GetArrayFromImage(joined)
-    numbers[~array] = 0
-    return [_measure(numbers == number, labels) for number in np.unique(numbers[numbers > 0])]
-
-
-def _measure(voxels: NDArray[np.bool_], image: sitk.Image) -> _Lesion:
-    spacing = np.array(image.GetSpacing())
-    positions = np.argwhere(voxels)[:, ::-1] * spacing
-    volume = len(positions) * float(np.prod(spacing))
-    centroid = positions.mean(axis=0)
-    radius = float(np.linalg.norm(positions - centroid, axis=1).max())
-    return _Lesion(voxels, centroid, radius, volume)
+    inside = sitk.GetArrayViewFromImage(mask) > 0
+    numbers = np.zeros(inside.shape, dtype=np.int64)
+    if inside.any():
+        distance = sitk.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True)
+        joined = sitk.ConnectedComponent(distance <= MERGE_MM / 2, True)
+        numbers[inside] = np.unique(sitk.GetArrayViewFromImage(joined)[inside], return_inverse=True)[1].ravel() + 1
+    places = numbers[inside] - 1
+    positions = np.argwhere(inside)[:, ::-1] * np.array(labels.GetSpacing())
+    voxels = np.bincount(places)
+    sums = [np.bincount(places, weights=positions[:, axis]) for axis in range(3)]
+    centroid = np.stack(sums, axis=1) / voxels[:, None] if len(voxels) else np.zeros((0, 3))
+    radius = np.zeros(len(voxels))
+    np.maximum.at(radius, places, np.linalg.norm(positions - centroid[places], axis=1))
+    return Lesions(numbers, voxels, centroid, radius)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import platform
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,19 @@ from ..errors import InputError
 from ..inference.result import SegmentSettings, versions
 from ..lesions import CandidateSettings, find_candidates
 from ..progress import Progress, report, silent
-from ..sequences import Sequence
-from .matching import CaseScore, score_case
-from .metrics import Figures, summarise
+from ..sequences import Sequence as MRSequence
+from .matching import count_case, score_case
+from .metrics import summarise
+from .operating import THRESHOLDS, calibration, froc, reliability_of
+from .record import Record, RecordFile, facts_of, key_of
+from .subsets import costs_of_absence, weighted_by_prevalence
 
 if TYPE_CHECKING:
     from ..inference import Predictor
 
-Subset = tuple[Sequence, ...]
+Subset = tuple[MRSequence, ...]
+#: Limits between small, middle and large clots, mm3 (our choice).
+STRATA_MM3 = (40.0, 120.0)
 
 
 def evaluate(
@@ -34,6 +40,7 @@ def evaluate(
     subsets: str = "prevalence",
     settings: SegmentSettings | None = None,
     progress: Progress = silent,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """Score every case.
 
@@ -42,7 +49,8 @@ def evaluate(
         predictor: the weights under test.
         subsets: "prevalence": each case with the sequences it has; "all": with every non-empty subset of them.
         settings: threshold, minimum volume, registration.
-        progress: told after every run of the network.
+        progress: told before every run of the network; may raise to stop.
+        keep: folder for a line per look, so that a run that was stopped goes on; None: nothing is kept.
 
     Returns:
         The content of metrics.json but for the command.
@@ -52,53 +60,91 @@ def evaluate(
     """
     if not rows:
         raise InputError("The manifest has no cases.", "Add rows.")
+    settings = settings or SegmentSettings()
     work = [(row, subset) for row in rows for subset in _subsets(row, subsets)]
-    groups: dict[tuple[str, str], list[CaseScore]] = {}
-    for done, (row, subset) in enumerate(work, 1):
-        score = _score(row, subset, predictor, settings or SegmentSettings())
+    file, records, spent = RecordFile(keep), list[Record](), list[float]()
+    for done, (row, subset) in enumerate(work):
+        report(progress, done / len(work), _stage(done, len(work), spent))
         name = "+".join(sequence.value for sequence in subset)
-        for group in (("all_cases", ""), ("centres", row.centre), ("subsets", name)):
-            groups.setdefault(group, []).append(score)
-        report(progress, done / len(work), "evaluating")
-    return {**_grouped(groups), **_origin(predictor)}
+        key = key_of(row, name, predictor.weights.sha256, repr(settings))
+        if key not in file.known:
+            started = time.perf_counter()
+            file.add(_look(key, row, subset, predictor, settings))
+            spent.append(time.perf_counter() - started)
+        records.append(file.known[key])
+    return {**summarise_records(records, subsets), **_origin(predictor, settings)}
 
 
-def write_evaluation(out: Path, result: dict[str, Any], command: str) -> None:
-    """metrics.json and metrics.md in `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("metrics.json", json.dumps({**result, "command": command}, indent=1)),
-        ("metrics.md", table(result)),
-    ):
-        unfinished = out / (name + ".unfinished")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(out / name)
+def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]:
+    """All figures, from the lines alone."""
+    by_subset = _groups(records, [record.sequences for record in records])
+    whole = _figures(records)
+    result = {
+        "all_cases": whole,
+        "centres": {name: _figures(group) for name, group in _groups(records, [r.centre for r in records]).items()},
+        "subsets": {name: _figures(group) for name, group in by_subset.items()},
+        "strata": {name: _figures(group) for name, group in _strata(records).items()},
+        "froc": froc(records, [record.case for record in records]),
+        "calibration": calibration(records),
+        "scores": [_score_line(record) for record in records],
+    }
+    if subsets == "all":
+        result["cost_of_absence"] = costs_of_absence(records)
+        result["weighted_by_prevalence"] = weighted_by_prevalence(records)
+    return result
 
 
-def table(result: dict[str, Any]) -> str:
-    """The figures as a table in Markdown."""
-    lines = [
-        "| cases of | n | detected | Dice, all cases | Dice, detected | false positives a scan |",
-        "|---|---|---|---|---|---|",
-    ]
-    groups = {"all": result["all_cases"], **result["centres"], **result["subsets"]}
-    for name, figures in groups.items():
-        cells = [
-            _cell(figures[key])
-            for key in ("detection_rate", "dice_all_cases", "dice_detected_cases", "false_positives_per_scan")
-        ]
-        lines.append(f"| {name} | {figures['cases']} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", "In brackets: 95 % interval, bootstrap over patients.", ""])
+def _figures(records: Sequence[Record]) -> dict[str, Any]:
+    return summarise([record.score for record in records], [record.case for record in records]).as_dict()
 
 
-def _cell(figure: dict[str, float | None]) -> str:
-    if figure["value"] is None:
-        return "-"
-    return f"{figure['value']:.2f} ({figure['low']:.2f}-{figure['high']:.2f})"
+def _groups(records: Sequence[Record], names: Sequence[str]) -> dict[str, list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record, name in zip(records, names, strict=True):
+        groups.setdefault(name, []).append(record)
+    return groups
+
+
+def _strata(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Cases with a thrombus, by its volume, and where it is known by its susceptibility vessel sign."""
+    small, large = STRATA_MM3
+    names = {"volume": [f"below {small:g} mm3", f"{small:g} to {large:g} mm3", f"from {large:g} mm3"]}
+    groups: dict[str, list[Record]] = {name: [] for name in names["volume"]}
+    for record in (each for each in records if each.score.true_lesions):
+        volume = record.score.true_mm3
+        groups[names["volume"][int(volume >= small) + int(volume >= large)]].append(record)
+        if "sign_present" in record.facts:
+            sign = "with susceptibility sign" if record.facts["sign_present"] else "without susceptibility sign"
+            groups.setdefault(sign, []).append(record)
+    return {name: group for name, group in groups.items() if group}
+
+
+def _score_line(record: Record) -> dict[str, Any]:
+    score = record.score
+    return {
+        "case": record.case,
+        "centre": record.centre,
+        "sequences": record.sequences,
+        "true_lesions": score.true_lesions,
+        "detected_lesions": score.detected_lesions,
+        "detected": score.detected,
+        "false_positives": score.false_positives,
+        "dice": score.dice,
+        "true_mm3": score.true_mm3,
+        "predicted_mm3": score.predicted_mm3,
+        **record.facts,
+    }
+
+
+def _stage(done: int, total: int, spent: list[float]) -> str:
+    if not spent:
+        return f"look {done + 1} of {total}"
+    minutes, seconds = divmod(round((total - done) * sum(spent) / len(spent)), 60)
+    return f"look {done + 1} of {total}, {minutes} min {seconds:02d} s left"
 
 
 def _subsets(row: ManifestRow, which: str) -> Iterator[Subset]:
-    there = tuple(sequence for sequence in Sequence if sequence in row.paths)
+    there = tuple(sequence for sequence in MRSequence if sequence in row.paths)
     if which == "prevalence":
         yield there
         return
@@ -106,7 +152,7 @@ def _subsets(row: ManifestRow, which: str) -> Iterator[Subset]:
         yield from itertools.combinations(there, count)
 
 
-def _score(row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> CaseScore:
+def _look(key: str, row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> Record:
     from ..inference import segment_case
 
     if row.labels is None:
@@ -116,28 +162,51 @@ def _score(row: ManifestRow, subset: Subset, predictor: Predictor, settings: Seg
     result = segment_case(case, predictor, settings)
     # Judged on the grid the labels were drawn on, whatever sequence served as the reference.
     probability = sitk.Resample(result.probability, case.labels, sitk.Transform(), sitk.sitkLinear, 0.0)
-    wanted = CandidateSettings(threshold=result.threshold, minimum_volume_mm3=result.minimum_volume_mm3)
-    predicted = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
-    predicted.CopyInformation(case.labels)
-    return score_case(row.case, case.labels, predicted)
+    found = {each: _found(probability, each, result.minimum_volume_mm3) for each in THRESHOLDS}
+    return Record(
+        key=key,
+        case=row.case,
+        centre=row.centre,
+        sequences="+".join(sequence.value for sequence in subset),
+        score=score_case(row.case, case.labels, _found(probability, result.threshold, result.minimum_volume_mm3)),
+        sweep={f"{each:g}": count_case(case.labels, mask) for each, mask in found.items()},
+        reliability=reliability_of(probability, case.labels),
+        facts=facts_of(row),
+        seconds=round(sum(result.seconds.values()), 3),
+    )
 
 
-def _grouped(groups: dict[tuple[str, str], list[CaseScore]]) -> dict[str, Any]:
-    figures: dict[tuple[str, str], Figures] = {key: summarise(scores) for key, scores in groups.items()}
-    scores = groups[("all_cases", "")]
-    return {
-        "all_cases": figures[("all_cases", "")].as_dict(),
-        "centres": {name: each.as_dict() for (kind, name), each in figures.items() if kind == "centres"},
-        "subsets": {name: each.as_dict() for (kind, name), each in figures.items() if kind == "subsets"},
-        "scores": [vars(score) | {"detected": score.detected} for score in scores],
-    }
+def _found(probability: sitk.Image, threshold: float, minimum_volume_mm3: float) -> sitk.Image:
+    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=minimum_volume_mm3)
+    found = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
+    found.CopyInformation(probability)
+    return found
 
 
-def _origin(predictor: Predictor) -> dict[str, Any]:
+def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:
     entry = predictor.weights
+    chosen = {
+        "threshold": settings.threshold if settings.threshold is not None else entry.threshold,
+        "minimum_volume_mm3": settings.minimum_volume_mm3
+        if settings.minimum_volume_mm3 is not None
+        else entry.minimum_volume_mm3,
+    }
     return {
         "weights": {"name": entry.name, "sha256": entry.sha256, "trained_on": entry.trained_on},
+        "operating_point": chosen,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),
         "versions": versions(),
     }
+
+
+def write_evaluation(out: Path, result: dict[str, Any], command: str) -> None:
+    """metrics.json, metrics.md and the pictures in `out`; with subsets also subsets.json, small enough to ship."""
+    from .page import files_of
+
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {"metrics.json": json.dumps({**result, "command": command}, indent=1), **files_of(result, command)}
+    for name, text in texts.items():
+        unfinished = out / (name + ".unfinished")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(out / name)

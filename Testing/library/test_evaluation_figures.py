@@ -1,0 +1,205 @@
+"""Rules, distances, intervals, curves and tables, against answers that are known or computed in another way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from ThrombusSegLib.case import ManifestRow
+from ThrombusSegLib.evaluation import score_case
+from ThrombusSegLib.evaluation.bootstrap import RESAMPLES, Resamples, difference
+from ThrombusSegLib.evaluation.matching import CaseScore, count_case, hausdorff95
+from ThrombusSegLib.evaluation.operating import THRESHOLDS, calibration, froc, reliability_of
+from ThrombusSegLib.evaluation.page import files_of
+from ThrombusSegLib.evaluation.record import Record, RecordFile, facts_of, key_of
+from ThrombusSegLib.evaluation.run import summarise_records
+from ThrombusSegLib.evaluation.subsets import costs_of_absence, prevalence
+from ThrombusSegLib.sequences import Sequence
+
+
+def image(array: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 3.0)) -> sitk.Image:
+    made = sitk.GetImageFromArray(array.astype(np.uint8))
+    made.SetSpacing(spacing)
+    return made
+
+
+def blobs(seed: int) -> np.ndarray:
+    """Compact lesions that keep their distance, so that no two are joined."""
+    random = np.random.default_rng(seed)
+    array = np.zeros((12, 48, 48), dtype=np.uint8)
+    for z, y, x in itertools.product((1, 7), (4, 20, 36), (4, 20, 36)):
+        if random.random() < 0.5:
+            dz, dy, dx = random.integers(1, 4, 3)
+            array[z : z + dz, y : y + 2 * dy, x : x + 2 * dx] = 1
+    return array
+
+
+def isles_2022(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
+    """Lesions hit and false ones as described for ISLES 2022: any overlap, counted on either side; 26 neighbours."""
+    true, count = ndimage.label(truth, np.ones((3, 3, 3)))
+    found, number = ndimage.label(predicted, np.ones((3, 3, 3)))
+    hits = sum(bool(predicted[true == lesion].any()) for lesion in range(1, count + 1))
+    return hits, sum(not truth[found == lesion].any() for lesion in range(1, number + 1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(-3, 3))
+def test_any_overlap_is_that_of_isles_2022(seed: int, other: int, shift: int) -> None:
+    truth, predicted = blobs(seed), np.roll(blobs(other), shift, axis=2)
+    score = score_case("c", image(truth), image(predicted))
+    assert score.by_rule["overlap"] == isles_2022(truth, predicted)
+
+
+def test_iou_is_stricter_the_higher() -> None:
+    truth, predicted = np.zeros((6, 30, 30)), np.zeros((6, 30, 30))
+    truth[2:4, 5:11, 5:11], predicted[2:4, 8:14, 5:11] = 1, 1  # half of each: IoU 1/3
+    score = score_case("c", image(truth), image(predicted))
+    assert score.by_rule["iou_0.1"] == score.by_rule["iou_0.2"] == (1, 0) and score.by_rule["iou_0.5"] == (0, 1)
+
+
+def test_measures_of_a_pair() -> None:
+    truth, predicted = np.zeros((8, 40, 40)), np.zeros((8, 40, 40))
+    truth[3, 10, 10:20], predicted[3, 12, 10:20] = 1, 1
+    (pair,) = score_case("c", image(truth), image(predicted)).pairs
+    assert pair.hausdorff95_mm == pytest.approx(2.0) and pair.true_length_mm == pytest.approx(10.0)
+    assert pair.true_mm3 == pair.predicted_mm3 == 30.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_distances_between_surfaces_by_brute_force(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    masks = [ndimage.binary_dilation(random.random((5, 9, 9)) > 0.97, iterations=1) for _ in range(2)]
+    if not (masks[0].any() and masks[1].any()):
+        return
+    spacing = np.array([0.7, 0.9, 3.0])
+    points = [np.argwhere(m & ~ndimage.binary_erosion(m))[:, ::-1] * spacing for m in masks]
+    each = np.linalg.norm(points[0][:, None] - points[1][None], axis=2)
+    expected = np.percentile(np.concatenate([each.min(axis=1), each.min(axis=0)]), 95)
+    assert hausdorff95(*masks, spacing) == pytest.approx(expected)
+
+
+def test_counts_are_those_of_the_whole_score() -> None:
+    for seed in range(6):
+        truth, predicted = image(blobs(seed)), image(np.roll(blobs(seed + 50), 1, axis=1))
+        score = score_case("c", truth, predicted)
+        assert count_case(truth, predicted) == (score.detected_lesions, score.false_positives)
+
+
+def test_resampling_is_that_of_patients() -> None:
+    values = [1.0, 0.0, 1.0, math.nan, 0.5]
+    resamples = Resamples(["a", "b", "a", "c", "d"])
+    assert resamples.counts.shape == (RESAMPLES, 5) and (resamples.counts[:, 0] == resamples.counts[:, 2]).all()
+    assert (resamples.counts[:, [0, 1, 3, 4]].sum(axis=1) == 4).all()
+    figure = resamples.figure(values)
+    assert figure.value == pytest.approx(0.625) and figure.low is not None and 0 <= figure.low < 0.625
+    naive = [np.nanmean(np.repeat(values, row.astype(int))) for row in resamples.counts[:50]]
+    np.testing.assert_allclose(resamples.means(np.array(values))[:50], naive)
+
+
+def test_paired_difference_is_narrower_than_its_parts() -> None:
+    random = np.random.default_rng(0)
+    base = random.random(60)
+    cases = [str(number) for number in range(60)]
+    figure = difference(cases, list(base + 0.1), list(base))
+    assert figure.value == pytest.approx(0.1) and figure.low == pytest.approx(0.1) and figure.high == pytest.approx(0.1)
+
+
+def record(case: str, sequences: str, hit: bool, false: int, true: int = 1, sign: bool | None = None) -> Record:
+    score = CaseScore(case, true, int(hit), false, 0.5 if hit else 0.0, 60.0 * true, 50.0, by_rule={"overlap": (0, 1)})
+    sweep = {f"{each:g}": (int(hit and each < 0.7), round(10 * (1 - each))) for each in THRESHOLDS}
+    facts = {} if sign is None else {"sign_present": sign}
+    return Record(f"{case} {sequences}", case, "A", sequences, score, sweep, ((0.5, 1.0, 2),) * 10, facts, 1.0)
+
+
+def test_froc_reads_the_best_threshold_with_so_few_false_positives() -> None:
+    records = [record(str(number), "SWI", hit=number < 6, false=1) for number in range(10)]
+    found = froc(records, [each.case for each in records])
+    assert found["points"][0]["detection_rate"] == 0.6 and found["points"][-1]["detection_rate"] == 0.0
+    assert found["sensitivity_at"]["2"]["value"] == 0.0  # at two false positives the threshold is 0.8, which finds none
+    fewer = [replace(each, sweep={name: (hit, 1) for name, (hit, _) in each.sweep.items()}) for each in records]
+    assert froc(fewer, [each.case for each in fewer])["sensitivity_at"]["1"]["value"] == 0.6
+
+
+def test_calibration_of_honest_and_of_bold_probabilities() -> None:
+    random = np.random.default_rng(0)
+    said = random.uniform(0.06, 1.0, (20, 50, 50)).astype(np.float32)
+    honest = (random.random(said.shape) < said).astype(np.uint8)
+    for truth, error in ((honest, 0.0), (np.zeros_like(honest), 0.53)):
+        bins = reliability_of(sitk.GetImageFromArray(said), sitk.GetImageFromArray(truth))
+        found = calibration([replace(record("c", "SWI", True, 0), reliability=bins)])
+        assert found["expected_error"] == pytest.approx(error, abs=0.02)
+    assert calibration([replace(record("c", "SWI", True, 0), reliability=())])["expected_error"] is None
+
+
+def test_a_record_survives_its_line_and_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    truth, predicted = image(blobs(1)), image(np.roll(blobs(1), 1, axis=2))
+    one = replace(record("c", "SWI", True, 0), score=score_case("c", truth, predicted))
+    RecordFile(tmp_path).add(one)
+    with (tmp_path / "records.jsonl").open("a", encoding="utf-8") as file:
+        file.write(one.to_line()[:40])
+    assert RecordFile(tmp_path).known == {one.key: one}
+
+
+def test_the_key_of_a_look_changes_with_what_it_depends_on(tmp_path: Path) -> None:
+    (tmp_path / "swi.nii").write_bytes(b"1")
+    (tmp_path / "labels.nii").write_bytes(b"2")
+    row = ManifestRow("c", "A", "test", {Sequence.SWI: tmp_path / "swi.nii"}, tmp_path / "labels.nii")
+    keys = {key_of(row, "SWI", "abc", "x"), key_of(row, "SWI", "abd", "x"), key_of(row, "SWI", "abc", "y")}
+    (tmp_path / "labels.nii").write_bytes(b"3")
+    assert len(keys | {key_of(row, "SWI", "abc", "x")}) == 4
+
+
+def test_facts_come_from_the_truth_of_a_simulated_case(tmp_path: Path) -> None:
+    row = ManifestRow("c", "A", "test", {Sequence.SWI: tmp_path / "swi.nii"}, tmp_path / "labels.nii")
+    assert facts_of(row) == {}
+    (tmp_path / "truth.json").write_text('{"stroke": {"sign_present": false, "other": 1}}', encoding="utf-8")
+    assert facts_of(row) == {"sign_present": False}
+    (tmp_path / "truth.json").write_text('{"stroke": null}', encoding="utf-8")
+    assert facts_of(row) == {}
+
+
+def test_the_cost_of_a_sequence_is_paired() -> None:
+    records = []
+    for number in range(8):
+        records.append(record(f"c{number}", "SWI+DWI", hit=True, false=0))
+        records.append(record(f"c{number}", "SWI", hit=number % 2 == 0, false=0))
+        records.append(record(f"c{number}", "DWI", hit=False, false=2))
+    costs = costs_of_absence(records)
+    assert costs["SWI"]["detection_rate"]["value"] == 1.0 and costs["DWI"]["detection_rate"]["value"] == 0.5
+    assert costs["SWI"]["pairs"] == 8 and "TOF" not in costs
+
+
+def test_prevalence_is_a_distribution_that_knows_the_centres() -> None:
+    shares = prevalence()
+    assert sum(shares.values()) == pytest.approx(1.0)
+    with_swi = sum(share for name, share in shares.items() if "SWI" in name.split("+"))
+    assert with_swi == pytest.approx((0.95 + 0.9 + 1.0 + 0.75 + 0.8) / 5)
+
+
+def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
+    records = [
+        record(f"c{n}", names, hit=n % 2 == 0, false=1, sign=n < 3) for n in range(6) for names in ("SWI", "DWI")
+    ]
+    records.append(record("free", "SWI", hit=False, false=0, true=0))
+    result = summarise_records(records, "all") | {
+        "weights": {"name": "w"}, "operating_point": {"threshold": 0.5}, "created": "now",
+    }  # fmt: skip
+    assert result["all_cases"]["specificity"]["value"] == 1.0 and result["all_cases"]["cases"] == 13
+    assert result["strata"]["without susceptibility sign"]["cases"] == 6
+    files = files_of(result, "thrombusseg evaluate")
+    assert set(files) == {"metrics.md", "froc.svg", "dice-volume.svg", "subsets.svg", "subsets.json"}
+    small = json.loads(files["subsets.json"])
+    assert small["subsets"]["DWI"]["detection_rate"]["value"] == 0.5 and small["subsets"]["DWI"]["cases"] == 6
+    assert files["subsets.svg"].count("<rect") == 3 and "absent sequence" in files["metrics.md"]
+    assert json.dumps(result)

@@ -1,0 +1,123 @@
+"""The figures as files: a table in Markdown, and pictures as SVG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .plots import Point, curve, heat_map, scatter
+
+#: Keys of a group's figures and what stands above them.
+COLUMNS = {
+    "detection_rate": "detected",
+    "dice_all_cases": "Dice, all cases",
+    "dice_detected_cases": "Dice, detected",
+    "false_positives_per_scan": "false positives a scan",
+}
+MORE = {
+    "specificity": "clot-free scans without a false alarm (share)",
+    "false_positives_per_clot_free_scan": "false positives per clot-free scan",
+    "volume_error_percent": "volume error of detected clots, % of the true volume",
+    "length_error_mm": "length error of detected clots, mm",
+    "hausdorff95_mm": "95 % Hausdorff distance of detected clots, mm",
+}
+NAMES = {
+    "overlap": "any voxel in common (ISLES 2022)",
+    "iou_0.1": "IoU at least 0.1",
+    "iou_0.2": "IoU at least 0.2",
+    "iou_0.5": "IoU at least 0.5",
+}
+
+
+def files_of(result: Mapping[str, Any], command: str) -> dict[str, str]:
+    """File names and their content."""
+    files = {"metrics.md": table(result), "froc.svg": _froc(result), "dice-volume.svg": _dice_volume(result)}
+    if len(result["subsets"]) > 1 and "cost_of_absence" in result:
+        files["subsets.svg"] = _heat_map(result)
+        files["subsets.json"] = json.dumps(_small(result, command), indent=1)
+    return files
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The figures as tables in Markdown."""
+    groups = {"all": result["all_cases"], **result["centres"], **result["strata"], **result["subsets"]}
+    lines = [f"| cases | n | {' | '.join(COLUMNS.values())} |", "|---" * (2 + len(COLUMNS)) + "|"]
+    for name, figures in groups.items():
+        cells = " | ".join(_cell(figures[key]) for key in COLUMNS)
+        lines.append(f"| {name} | {figures['cases']} | {cells} |")
+    lines += ["", "| all cases | |", "|---|---|"]
+    lines += [f"| {title} | {_cell(result['all_cases'][key])} |" for key, title in MORE.items()]
+    for limit, figure in result["froc"]["sensitivity_at"].items():
+        lines.append(f"| detected with at most {limit} false positives a scan | {_cell(figure)} |")
+    error = result["calibration"]["expected_error"]
+    lines.append(f"| expected calibration error of voxels from 0.05 | {'-' if error is None else f'{error:.3f}'} |")
+    lines += ["", "| other definitions | detected | false positives a scan |", "|---|---|---|"]
+    for name, other in result["all_cases"]["other_definitions"].items():
+        lines.append(
+            f"| {NAMES[name]} | {_cell(other['detection_rate'])} | {_cell(other['false_positives_per_scan'])} |"
+        )
+    lines += _absence(result)
+    return "\n".join([*lines, "", "In brackets: 95 % interval, bootstrap over patients.", ""])
+
+
+def _absence(result: Mapping[str, Any]) -> list[str]:
+    if "cost_of_absence" not in result:
+        return []
+    lines = ["", "| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
+    for name, cost in result["cost_of_absence"].items():
+        lines.append(f"| {name} | {_cell(cost['detection_rate'])} | {cost['pairs']} |")
+    mean = result["weighted_by_prevalence"]
+    if mean["detection_rate"] is not None:
+        lines += [
+            "",
+            f"Weighted by how often the subsets occur at the simulated centres B to F: {mean['detection_rate']:.2f} "
+            f"detected, {mean['false_positives_per_scan']:.2f} false positives a scan.",
+        ]
+    return lines
+
+
+def _cell(figure: Mapping[str, float | None]) -> str:
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or low is None or high is None:
+        return "-"
+    digits = 2 if abs(value) < 20 else 0
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _small(result: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What a panel needs to say what a subset of the sequences is worth."""
+    wanted = ("detection_rate", "dice_all_cases", "false_positives_per_scan", "cases")
+    return {
+        "weights": result["weights"],
+        "operating_point": result["operating_point"],
+        "command": command,
+        "created": result["created"],
+        "subsets": {name: {key: figures[key] for key in wanted} for name, figures in result["subsets"].items()},
+    }
+
+
+def _froc(result: Mapping[str, Any]) -> str:
+    points = [
+        Point(point["false_positives_per_scan"], point["detection_rate"], f"{point['threshold']:g}")
+        for point in result["froc"]["points"]
+        if point["detection_rate"] is not None
+    ]
+    return curve("Cases detected against false positives a scan, by threshold", points, "false positives a scan")
+
+
+def _dice_volume(result: Mapping[str, Any]) -> str:
+    points = [
+        Point(score["true_mm3"], (score["dice"] or 0.0) if score["detected"] else 0.0, score["case"])
+        for score in result["scores"]
+        if score["true_lesions"]
+    ]
+    return scatter("Dice against the volume of the clot; a miss is 0", points, "volume of the clot, mm³")
+
+
+def _heat_map(result: Mapping[str, Any]) -> str:
+    rows = {
+        name: (figures["detection_rate"]["value"], figures["false_positives_per_scan"]["value"])
+        for name, figures in result["subsets"].items()
+    }
+    return heat_map("Detected (share of cases), by the sequences that were there", rows)

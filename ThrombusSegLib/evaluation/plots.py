@@ -1,0 +1,110 @@
+"""Plots as SVG files that stand alone: a curve, a scatter with a logarithmic axis, a heat map of subsets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from ..sequences import Sequence as MRSequence
+
+WIDTH, HEIGHT = 620, 380
+LEFT, RIGHT, TOP, BOTTOM = 56, 20, 40, 48
+_STYLE = (
+    "text{font:13px system-ui,Arial,sans-serif;fill:#333}.t{font-weight:600;font-size:14px}.s{font-size:11px;fill:#666}"
+    ".g{stroke:#ddd;stroke-width:1}.a{stroke:#888;stroke-width:1;fill:none}.l{stroke:#c2571a;stroke-width:2;fill:none}"
+    ".d{fill:#c2571a;fill-opacity:.55}"
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value and what it belongs to."""
+
+    x: float
+    y: float
+    name: str = ""
+
+
+def curve(title: str, points: Sequence[Point], across: str) -> str:
+    """Points joined in their order along x; y from 0 to 1. Each carries its name."""
+    ordered = sorted(points, key=lambda point: (point.x, point.y))
+    limit = max([point.x for point in ordered] + [1.0]) * 1.05
+    places = [(LEFT + _wide() * point.x / limit, _y(point.y), point.name) for point in ordered]
+    inside = _frame(title, across, [(limit * k / 5, f"{limit * k / 5:.2g}") for k in range(6)], limit)
+    if places:
+        inside.append(f'<path class="l" d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)}"/>')
+    for x, y, name in places:
+        inside.append(f'<circle class="d" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+        inside.append(f'<text class="s" x="{x + 6:.1f}" y="{y + 13:.1f}">{escape(name)}</text>')
+    return _svg(inside, HEIGHT)
+
+
+def scatter(title: str, points: Sequence[Point], across: str) -> str:
+    """Points over a logarithmic axis; y from 0 to 1. Names appear under the pointer."""
+    values = [point.x for point in points if point.x > 0]
+    low = math.floor(math.log10(min(values))) if values else 0
+    high = max(low + 1, math.ceil(math.log10(max(values)))) if values else 1
+    ticks = [(float(power - low), f"{10.0**power:g}") for power in range(low, high + 1)]
+    inside = _frame(title, across, ticks, float(high - low))
+    for point in points:
+        if point.x > 0:
+            x = LEFT + _wide() * (math.log10(point.x) - low) / (high - low)
+            name = f"<title>{escape(point.name)}</title>"
+            inside.append(f'<circle class="d" cx="{x:.1f}" cy="{_y(point.y):.1f}" r="4">{name}</circle>')
+    return _svg(inside, HEIGHT)
+
+
+def heat_map(title: str, rows: Mapping[str, tuple[float | None, float | None]]) -> str:
+    """One row for each subset: a dot for every sequence it has, detection as a bar, false positives as a number.
+
+    Args:
+        title: what is shown.
+        rows: subset such as "SWI+DWI" -> (share detected 0..1, false positives a scan).
+    """
+    names = [sequence.value for sequence in MRSequence]
+    ordered = sorted(rows.items(), key=lambda item: -(item[1][0] or 0.0))
+    inside = [f'<text class="t" x="12" y="22">{escape(title)}</text>']
+    columns = [40 + 56 * place for place in range(len(names))]
+    inside += [f'<text x="{x}" y="48" text-anchor="middle">{n}</text>' for x, n in zip(columns, names, strict=True)]
+    inside.append('<text x="310" y="48">detected</text><text x="530" y="48">false positives</text>')
+    for place, (subset, (detected, false)) in enumerate(ordered):
+        y = 70 + 22 * place
+        there = set(subset.split("+"))
+        for x, name in zip(columns, names, strict=True):
+            fill = "#c2571a" if name in there else "#e4e4e4"
+            inside.append(f'<circle cx="{x}" cy="{y - 4}" r="6" fill="{fill}"/>')
+        share = detected or 0.0
+        inside.append(f'<rect x="310" y="{y - 12}" width="{160 * share:.0f}" height="15" fill="#2f7fb5"/>')
+        inside.append(f'<text x="{318 + 160 * share:.0f}" y="{y}">{"-" if detected is None else f"{share:.2f}"}</text>')
+        inside.append(f'<text x="560" y="{y}">{"-" if false is None else f"{false:.2f}"}</text>')
+    return _svg(inside, 80 + 22 * len(ordered))
+
+
+def _frame(title: str, across: str, ticks: Sequence[tuple[float, str]], limit: float) -> list[str]:
+    inside = [f'<text class="t" x="12" y="22">{escape(title)}</text>']
+    for tenth in range(0, 11, 2):
+        y = _y(tenth / 10)
+        inside.append(f'<path class="g" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+        inside.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tenth / 10:g}</text>')
+    for value, text in ticks:
+        x = LEFT + _wide() * value / limit
+        inside.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{text}</text>')
+    inside.append(f'<path class="a" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    inside.append(f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(across)}</text>')
+    return inside
+
+
+def _svg(inside: Sequence[str], height: int) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
+    return f'{head}<style>{_STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(inside)}</svg>\n'
+
+
+def _wide() -> int:
+    return WIDTH - LEFT - RIGHT
+
+
+def _y(value: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value

@@ -1,0 +1,114 @@
+"""What one look at one case gave, as one line of JSON: written as soon as it is known, so that nothing is done twice.
+
+A look is a case with some of its sequences. Everything that is reported is computed from these lines; the network is
+not run again for another figure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..case import ManifestRow
+from ..errors import MachineError
+from .matching import CaseScore, Pair
+
+RECORDS = "records.jsonl"
+#: Goes up when a line holds something else than before.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One look."""
+
+    key: str
+    """Checksum of everything that the result depends on."""
+    case: str
+    centre: str
+    sequences: str
+    """Such as "SWI+DWI"."""
+    score: CaseScore
+    """At the threshold of the weights."""
+    sweep: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Threshold -> number of true lesions detected, and of false positives."""
+    reliability: tuple[tuple[float, float, int], ...] = ()
+    """Bins of voxels by probability: sum of probabilities, number that are thrombus, number of voxels."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Of a simulated case, from truth.json: "sign_present" (susceptibility vessel sign), "volume_mm3", "segment"."""
+    seconds: float = 0.0
+
+    def to_line(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_line(cls, line: str) -> Record:
+        """Inverse of `to_line`."""
+        values = json.loads(line)
+        score = values.pop("score")
+        score["pairs"] = tuple(Pair(**pair) for pair in score["pairs"])
+        score["by_rule"] = {name: (hit, false) for name, (hit, false) in score["by_rule"].items()}
+        values["sweep"] = {name: (hit, false) for name, (hit, false) in values["sweep"].items()}
+        values["reliability"] = tuple((p, hit, n) for p, hit, n in values["reliability"])
+        return cls(score=CaseScore(**score), **values)
+
+
+class RecordFile:
+    """The lines in a folder; a last line that was cut off is done again."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = folder / RECORDS if folder is not None else None
+        self.known: dict[str, Record] = {}
+        if self.path is not None and self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                record = _read(line)
+                if record is not None:
+                    self.known[record.key] = record
+
+    def add(self, record: Record) -> None:
+        """Keep a line; at once on the disk."""
+        self.known[record.key] = record
+        if self.path is None:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(record.to_line() + "\n")
+        except OSError as error:
+            raise MachineError(f"{RECORDS} cannot be written: {error.strerror}.", "Choose another --out.") from error
+
+
+def _read(line: str) -> Record | None:
+    try:
+        return Record.from_line(line)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def key_of(row: ManifestRow, sequences: str, weights_sha256: str, options: str) -> str:
+    """What a look depends on: weights, options, sequences, and what is in the files."""
+    total = hashlib.sha256(f"{VERSION} {row.case} {row.centre} {sequences} {weights_sha256} {options}".encode())
+    paths = {sequence.value: path for sequence, path in row.paths.items() if sequence.value in sequences.split("+")}
+    for name, path in sorted((paths | ({"labels": row.labels} if row.labels else {})).items()):
+        total.update(name.encode())
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if each.is_file():
+                total.update(each.read_bytes())
+    return total.hexdigest()[:20]
+
+
+def facts_of(row: ManifestRow) -> dict[str, Any]:
+    """What a simulated case's truth.json says about its clot; empty for other cases."""
+    path = row.labels.parent / "truth.json" if row.labels is not None else None
+    if path is None or not path.is_file():
+        return {}
+    try:
+        stroke = json.loads(path.read_text(encoding="utf-8")).get("stroke") or {}
+    except (ValueError, OSError):
+        return {}
+    return {name: stroke[name] for name in ("sign_present", "volume_mm3", "segment") if name in stroke}
