@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import types
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
@@ -21,8 +22,8 @@ class FakeLayout:
     def count(self) -> int:
         return len(self.widgets) + 1
 
-    def itemAt(self, index: int) -> object:
-        return types.SimpleNamespace(spacerItem=lambda: object() if index == len(self.widgets) else None)
+    def removeWidget(self, widget: object) -> None:
+        self.widgets = [each for each in self.widgets if each is not widget]
 
     def insertWidget(self, index: int, widget: object) -> None:
         self.widgets.insert(index, widget)
@@ -306,3 +307,54 @@ def test_closing_the_panel_ends_everything(panel, headless, tools, tinyWeights, 
     panel.cleanup()
     assert closed == [True] and panel.logic.onWarm is None and not panel.runPanel._clock.isActive
     tools.wait(panel.logic)
+
+
+def test_setup_comes_first_while_there_is_something_to_do(panel, monkeypatch) -> None:
+    from ThrombusSegParts.setupChecks import State
+
+    setup, others = panel.setupPanel, [FakeWidget(), FakeWidget()]
+    layout = setup._parentLayout
+    layout.widgets = [*others, setup.widget]
+    found = [State("torch", False, "Missing.", "installTorch")]
+    monkeypatch.setattr("ThrombusSegParts.setupPanel.allStates", lambda facts: found)
+    setup._checked = True
+    setup._show()
+    assert layout.widgets == [setup.widget, *others] and setup.ui.setupCollapsibleButton.collapsed is False
+    assert setup.ui.setupCollapsibleButton.text == "Setup: 1 thing to do"
+    assert setup.ui.setupButton_torch.text == "Install..." and setup.ui.setupButton_torch.enabled
+    found[:] = [State("torch", True, "Version 2.13.")]
+    setup._show()
+    assert layout.widgets == [*others, setup.widget] and setup.ui.setupCollapsibleButton.collapsed is True
+    setup.update(busy=True)
+    assert not setup.ui.setupCheckButton.enabled and not setup.ui.setupPythonEdit.enabled
+
+
+def test_installed_torch_is_looked_at_and_the_worker_made_ready(panel, tools, monkeypatch) -> None:
+    """By the button of its row: asks, installs, checks in the worker's Python, tells the run section."""
+    from ThrombusSegParts.setupActions import Doors, SetupActions
+    from ThrombusSegParts.setupChecks import Facts
+
+    installed: list[str] = []
+    asked: list[str] = []
+    doors = Doors(
+        confirm=lambda text: bool(asked.append(text)) or True,
+        installTorch=lambda: installed.append("torch"),
+        saveSetting=lambda key, value: None,
+    )
+    setup, changed = panel.setupPanel, []
+    setup.actions = SetupActions(setup.actions.requirements, doors)
+    setup.onChanged = lambda: changed.append(True)
+    bare = ({"event": "packages", "torch": None, "safetensors": "1", "SimpleITK": "2", "numpy": "2"},)
+    monkeypatch.setattr("ThrombusSegParts.setupPanel.extensionInstalled", lambda: True)
+    monkeypatch.setattr("ThrombusSegParts.setupPanel.saveSetting", lambda key, value: None)
+    setup._events = list(bare)
+    assert isinstance(setup.facts(), Facts)
+    setup.ui.setupButton_torch.connected["clicked(bool)"]()
+    assert installed == ["torch"] and "GB" in asked[0] and setup.isChecking()
+    deadline = time.monotonic() + 120
+    while setup.isChecking():
+        assert time.monotonic() < deadline
+        setup.poll()
+        time.sleep(0.02)
+    assert changed == [True]
+    assert setup.facts().event("torch")["version"] and setup.facts().devices()[-1]["device"] == "cpu"

@@ -115,6 +115,17 @@ def test_processor_build_beside_a_graphics_card_is_told() -> None:
     assert "Processor (8 cores)" in state.detail and "graphics card of NVIDIA" in state.detail
 
 
+def test_card_that_torch_cannot_use_is_told() -> None:
+    said = [event for event in events() if event.get("device") != "cuda"]
+    assert "its driver may be too old" in rows(facts(said=said))["device"].detail
+
+
+def test_intel_mac_is_told_before_an_installation_fails() -> None:
+    bare = events(packages={"torch": None}, python={"machine": "Darwin x86_64"})[:3]
+    state = rows(facts(said=bare))["torch"]
+    assert (state.ok, state.action) == (False, "") and "Intel" in state.detail
+
+
 def test_chosen_weights_that_are_gone_are_said() -> None:
     state = rows(facts(weights="mine"))["weights"]
     assert state.ok is False and "no weights called mine" in state.detail

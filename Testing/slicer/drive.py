@@ -38,6 +38,8 @@ class Driver:
         self.python = python
         self.report: dict[str, object] = {"seconds": {}}
         self.window = slicer.util.mainWindow()
+        for probe in slicer.util.findChildren(self.window, name="DataProbeCollapsibleWidget"):
+            probe.collapsed = True  # the panel has more room
 
     @property
     def panel(self) -> object:

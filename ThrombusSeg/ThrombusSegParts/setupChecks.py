@@ -113,6 +113,11 @@ def torchState(facts: Facts) -> State:
     if version is None:
         if facts.chosen:
             return State("torch", False, _("Missing in the chosen Python. Install it there, then check again."))
+        if facts.event("python").get("machine") == "Darwin x86_64":
+            text = _(
+                "There is no torch for a Slicer built for Intel Macs. Use another Slicer, or another Python below."
+            )
+            return State("torch", False, text)
         text = _("Missing. About 200 MB; 2 to 4 GB with a graphics card of NVIDIA.")
         return State("torch", False, text if action else _("Missing. Needs the PyTorch extension first."), action)
     if versionNumbers(version) < versionNumbers(TORCH_REQUIREMENT):
@@ -151,7 +156,12 @@ def deviceState(facts: Facts) -> State:
         return State("device", False, detail, "checkAgain")
     detail = _("{device}: right in {seconds:.1f} s.").format(device=deviceName(first), seconds=float(first["seconds"]))
     if torch.get("nvidia") and first.get("device") == "cpu":
-        detail += " " + _("There is a graphics card of NVIDIA, but this torch was built for the processor.")
+        isForProcessor = build(facts) == "CPU"
+        detail += " " + (
+            _("There is a graphics card of NVIDIA, but this torch was built for the processor.")
+            if isForProcessor
+            else _("There is a graphics card of NVIDIA, but torch cannot use it; its driver may be too old.")
+        )
     return State("device", True, detail, "checkAgain")
 
 

@@ -32,10 +32,10 @@ _POLL_MILLISECONDS = 100
 
 
 class SetupPanel(PanelPart):
-    """Builds itself from SetupPanel.ui, in front of a spacer at the end of the layout if there is one.
+    """Builds itself from SetupPanel.ui. It comes last while all is well, and first while there is something to do.
 
     Args:
-        parentLayout: a QVBoxLayout of the panel.
+        parentLayout: a QVBoxLayout of the panel, with a spacer at its end.
         resourcePath: of the module's widget: path of a file in the module's Resources.
         onChanged: called when the worker would now start differently: another Python, new packages, other weights.
         actions: what the buttons do.
@@ -52,9 +52,8 @@ class SetupPanel(PanelPart):
         self.actions = actions or SetupActions(Path(resourcePath("requirements.txt")))
         self.widget = slicer.util.loadUI(resourcePath("UI/SetupPanel.ui"))
         super().__init__(slicer.util.childWidgetVariables(self.widget))
-        last = parentLayout.itemAt(parentLayout.count() - 1) if parentLayout.count() else None
-        atSpacer = last is not None and last.spacerItem() is not None
-        parentLayout.insertWidget(parentLayout.count() - (1 if atSpacer else 0), self.widget)
+        self._parentLayout = parentLayout
+        self._place(first=False)
         self._events: list[dict[str, Any]] = []
         self._fault = ""
         self._candidate: str | None = None
@@ -78,6 +77,10 @@ class SetupPanel(PanelPart):
         self.ui.setupRemoveButton.connect("clicked(bool)", lambda checked=False: self._press("removeWeights"))
         self.ui.setupPythonEdit.connect("currentPathChanged(QString)", self.onPythonChosen)
         self.ui.setupWeightsComboBox.connect("currentIndexChanged(int)", self.onWeightsChosen)
+
+    def _place(self, first: bool) -> None:
+        self._parentLayout.removeWidget(self.widget)
+        self._parentLayout.insertWidget(0 if first else self._parentLayout.count() - 1, self.widget)
 
     def enter(self) -> None:
         """The user opened the module."""
@@ -291,6 +294,7 @@ class SetupPanel(PanelPart):
         if not facts.checking and self._checked and green is not self._verdict:
             self.ui.setupCollapsibleButton.collapsed = green
             self._verdict = green
+            self._place(first=not green)
 
     def _fill(self) -> None:
         """The fields that can be edited, without taking that for a choice of the user."""
