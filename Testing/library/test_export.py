@@ -1,0 +1,299 @@
+"""Exports that open again: NIfTI, Slicer's NRRD, CSV, STL, DICOM SEG and SR."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from ThrombusSegLib.case import read_image, read_labels
+from ThrombusSegLib.cli.main import main
+from ThrombusSegLib.errors import InputError
+from ThrombusSegLib.export import (
+    measure,
+    read_dicom_seg,
+    read_measured,
+    surface_of,
+    write_csv,
+    write_dicom_seg,
+    write_dicom_sr,
+    write_nifti,
+    write_seg_nrrd,
+    write_stl,
+)
+from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
+from ThrombusSegLib.sequences import Sequence
+
+SLICES, ROWS, COLUMNS = 8, 40, 36
+ACROSS, DOWN = np.array([0.96, 0.28, 0.0]), np.array([-0.28, 0.96, 0.0])
+
+
+def geometry(image: sitk.Image) -> sitk.Image:
+    image.SetSpacing((0.9, 0.9, 4.0))
+    image.SetOrigin((-20.0, 30.0, 10.0))
+    image.SetDirection(np.stack([ACROSS, DOWN, np.cross(ACROSS, DOWN)], axis=1).ravel().tolist())
+    return image
+
+
+def labels() -> sitk.Image:
+    array = np.zeros((SLICES, ROWS, COLUMNS), np.uint8)
+    array[3:5, 10:13, 5:20] = 1
+    array[6, 30, 30:33] = 1
+    array[2:6, 20:30, 5:25] = 2
+    return geometry(sitk.GetImageFromArray(array))
+
+
+def series(folder: Path, *, backwards: bool = False) -> Path:
+    """A small MR series as a scanner writes it, oblique, with the slices in any order."""
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+    folder.mkdir(parents=True)
+    study, own, frame = generate_uid(), generate_uid(), generate_uid()
+    values = np.random.default_rng(1).integers(0, 900, (SLICES, ROWS, COLUMNS)).astype(np.uint16)
+    for number in range(SLICES):
+        one = pydicom.Dataset()
+        one.file_meta = pydicom.dataset.FileMetaDataset()
+        one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        one.SOPClassUID, one.SOPInstanceUID = MRImageStorage, generate_uid()
+        one.PatientName, one.PatientID, one.PatientBirthDate, one.PatientSex = "Doe^Jane", "12345", "19500101", "F"
+        one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID = study, own, frame
+        one.StudyDate, one.StudyTime, one.StudyID, one.AccessionNumber = "20260102", "101112", "1", "A1"
+        one.ReferringPhysicianName, one.PositionReferenceIndicator, one.Modality = "", "", "MR"
+        one.SeriesNumber, one.InstanceNumber = 4, SLICES - number if backwards else number + 1
+        one.SeriesDescription, one.Manufacturer, one.ImageType = "SWI axial", "Maker", ["ORIGINAL", "PRIMARY"]
+        one.ScanningSequence, one.SequenceVariant, one.ScanOptions, one.MRAcquisitionType = "GR", "SP", "", "3D"
+        one.ImageOrientationPatient = [*ACROSS.tolist(), *DOWN.tolist()]
+        one.ImagePositionPatient = (np.array([-20.0, 30.0, 10.0]) + 4.0 * number * np.cross(ACROSS, DOWN)).tolist()
+        one.PixelSpacing, one.SliceThickness = [0.9, 0.9], 4.0
+        one.Rows, one.Columns, one.SamplesPerPixel, one.PhotometricInterpretation = ROWS, COLUMNS, 1, "MONOCHROME2"
+        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 0
+        one.PixelData = values[number].tobytes()
+        one.save_as(folder / f"{generate_uid()[-9:]}.dcm", enforce_file_format=True)
+    return folder
+
+
+def array_of(image: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayFromImage(image)
+
+
+def test_nifti_has_fixed_values_and_the_same_grid(tmp_path: Path):
+    path = write_nifti(measure(labels()), tmp_path / "labels.nii.gz")
+    back = read_labels(path)
+    assert np.array_equal(array_of(back), array_of(labels()))
+    assert np.allclose(back.GetDirection(), labels().GetDirection(), atol=1e-5)
+
+
+def test_nrrd_carries_the_fields_by_which_slicer_knows_segments(tmp_path: Path):
+    path = write_seg_nrrd(measure(labels()), tmp_path / "case.seg.nrrd")
+    back = sitk.ReadImage(str(path))
+    assert np.array_equal(array_of(back), array_of(labels()))
+    assert (back.GetMetaData("Segment0_Name"), back.GetMetaData("Segment1_Name")) == ("Thrombus", "Infarct")
+    assert back.GetMetaData("Segment0_LabelValue") == "1"
+    assert back.GetMetaData("Segment0_Extent") == "5 32 10 30 3 6"
+    assert "SCT^396339007^Thrombus" in back.GetMetaData("Segment0_Tags")
+    empty = geometry(sitk.GetImageFromArray(np.zeros((SLICES, ROWS, COLUMNS), np.uint8)))
+    back = sitk.ReadImage(str(write_seg_nrrd(measure(empty), tmp_path / "empty.seg.nrrd")))
+    assert back.GetMetaData("Segment1_Extent") == "0 -1 0 -1 0 -1"
+
+
+def test_csv_holds_the_measures_and_their_meaning(tmp_path: Path):
+    path = write_csv(measure(labels(), name="case-7"), tmp_path / "measures.csv")
+    first, second = csv.DictReader(path.open(encoding="utf-8"))
+    assert first["case"] == "case-7"
+    assert float(first["volume_mm3"]) == pytest.approx(90 * 0.81 * 4, abs=0.01)
+    assert float(first["length_centreline_mm"]) == pytest.approx(15 * 0.9, rel=0.1)
+    assert float(second["volume_mm3"]) == pytest.approx(3 * 0.81 * 4, abs=0.01)
+    assert not any(name.startswith(("probability", "attention")) for name in first)
+    meaning = {
+        row["column"]: row for row in csv.DictReader((tmp_path / "measures.definitions.csv").open(encoding="utf-8"))
+    }
+    assert "blooming" in meaning["volume_mm3"]["caution"]
+    assert meaning["length_feret_mm"]["unit"] == "mm"
+
+
+def ball(radius: float) -> sitk.Image:
+    z, y, x = np.mgrid[0:14, 0:50, 0:50]
+    inside = ((x - 25) * 0.9) ** 2 + ((y - 25) * 0.9) ** 2 + ((z - 7) * 3.0) ** 2 <= radius**2
+    image = geometry(sitk.GetImageFromArray(inside.astype(np.uint8)))
+    image.SetSpacing((0.9, 0.9, 3.0))
+    return image
+
+
+def signed_volume(triangles: np.ndarray) -> float:
+    return float(np.einsum("ij,ij->i", triangles[:, 0], np.cross(triangles[:, 1], triangles[:, 2])).sum() / 6)
+
+
+def test_a_surface_is_closed_points_outwards_and_lies_where_the_voxels_are():
+    for image in (ball(12.0), sitk.Flip(ball(12.0), [True, False, False]), labels()):
+        triangles = surface_of(image, 1)
+        edges = np.concatenate([triangles[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))]).round(6)
+        one, other = (sorted(map(tuple, each.reshape(-1, 6))) for each in (edges, edges[:, ::-1]))
+        assert one == other  # every edge is passed once in either direction
+        voxels = float((array_of(image) == 1).sum()) * float(np.prod(image.GetSpacing()))
+        assert 0.55 * voxels < signed_volume(triangles) < 1.02 * voxels
+    centre = np.array(ball(12.0).TransformIndexToPhysicalPoint((25, 25, 7)))
+    corners = surface_of(ball(12.0), 1).reshape(-1, 3)
+    assert np.allclose((corners.min(axis=0) + corners.max(axis=0)) / 2, centre, atol=0.5)
+    assert np.linalg.norm(corners - centre, axis=1).max() < 13.5
+
+
+def test_stl_is_binary_and_in_the_patients_coordinates(tmp_path: Path):
+    path = write_stl(measure(ball(12.0)), tmp_path / "thrombus.stl")
+    content = path.read_bytes()
+    count = int(np.frombuffer(content[80:84], "<u4")[0])
+    assert b"SPACE=LPS" in content[:80]
+    assert len(content) == 84 + 50 * count
+    triangles = np.frombuffer(content[84:], np.dtype([("n", "<3f4"), ("c", "<9f4"), ("a", "<u2")]))
+    assert np.allclose(triangles["c"].reshape(-1, 3, 3), surface_of(ball(12.0), 1), atol=1e-3)
+    with pytest.raises(InputError, match="nothing"):
+        write_stl(measure(ball(12.0)), tmp_path / "x.stl", value=2)
+    assert not (tmp_path / "x.stl").exists()
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_dicom_seg_opens_again_at_the_same_voxels(tmp_path: Path, backwards: bool):
+    highdicom = pytest.importorskip("highdicom")
+    scans = series(tmp_path / "series", backwards=backwards)
+    reference = read_image(scans)
+    case = measure(labels(), reference)
+    made = write_dicom_seg(case, scans, tmp_path / "seg.dcm")
+    assert np.array_equal(array_of(read_dicom_seg(tmp_path / "seg.dcm", reference)), array_of(labels()))
+    seg = highdicom.seg.segread(tmp_path / "seg.dcm")
+    assert [seg.get_segment_description(n).segment_label for n in (1, 2, 3)] == ["Thrombus 1", "Thrombus 2", "Infarct"]
+    assert (seg.PatientID, seg.StudyInstanceUID) == ("12345", made.StudyInstanceUID)
+    assert seg.SeriesInstanceUID != read_uid(scans)
+    volume = seg.get_volume(combine_segments=False)  # highdicom's own reader, by affine
+    for number in (1, 2, 3):
+        mine = case.numbers == number if number < 3 else array_of(labels()) == 2
+        assert int(volume.array[..., number - 1].sum()) == int(mine.sum())
+        own = np.argwhere(volume.array[..., number - 1]).mean(axis=0)
+        place = volume.affine @ [*own, 1]
+        k, j, i = np.argwhere(mine).mean(axis=0)
+        assert np.allclose(place[:3], labels().TransformContinuousIndexToPhysicalPoint((i, j, k)), atol=0.01)
+
+
+def read_uid(folder: Path) -> str:
+    import pydicom
+
+    return str(pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True).SeriesInstanceUID)
+
+
+def test_dicom_seg_refuses_what_does_not_fit(tmp_path: Path):
+    pytest.importorskip("highdicom")
+    scans = series(tmp_path / "series")
+    shifted = labels()
+    shifted.SetOrigin((-20.0, 30.0, 12.0))
+    with pytest.raises(InputError, match="grid of the DICOM series"):
+        write_dicom_seg(measure(shifted), scans, tmp_path / "seg.dcm")
+    fewer = sitk.Extract(labels(), (COLUMNS, ROWS, 4), (0, 0, 2))
+    with pytest.raises(InputError, match=r"grid of the DICOM series|4 slices"):
+        write_dicom_seg(measure(fewer), scans, tmp_path / "seg.dcm")
+    with pytest.raises(InputError, match="Nothing is labelled"):
+        write_dicom_seg(measure(labels() * 0), scans, tmp_path / "seg.dcm")
+    assert not (tmp_path / "seg.dcm").exists()
+
+
+def test_dicom_sr_reports_every_thrombus_with_its_segment(tmp_path: Path):
+    highdicom = pytest.importorskip("highdicom")
+    scans = series(tmp_path / "series")
+    case = measure(labels(), read_image(scans), about={"annotator": "annotator-1"})
+    seg = write_dicom_seg(case, scans, tmp_path / "seg.dcm")
+    write_dicom_sr(case, seg, scans, tmp_path / "sr.dcm")
+    report = highdicom.sr.srread(tmp_path / "sr.dcm")
+    groups = report.content.get_volumetric_roi_measurement_groups()
+    assert len(groups) == 2
+    for group, thrombus in zip(groups, case.thrombi, strict=True):
+        found = {each.name.meaning: (each.value, each.unit.value) for each in group.get_measurements()}
+        assert found["Volume"] == (pytest.approx(thrombus.volume_mm3, abs=0.01), "mm3")
+        assert found["Length, maximum Feret diameter"] == (pytest.approx(thrombus.length_feret_mm, abs=0.01), "mm")
+        assert group.tracking_uid == seg.get_segment_description(thrombus.number).tracking_uid
+    assert report.StudyInstanceUID == seg.StudyInstanceUID
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed (Debian: dicom3tools)")
+def test_a_public_validator_finds_no_error_in_seg_and_sr(tmp_path: Path):
+    pytest.importorskip("highdicom")
+    scans = series(tmp_path / "series")
+    case = measure(labels(), read_image(scans), about={"annotator": "annotator-1"})
+    seg = write_dicom_seg(case, scans, tmp_path / "seg.dcm")
+    write_dicom_sr(case, seg, scans, tmp_path / "sr.dcm")
+    for name in ("seg.dcm", "sr.dcm"):
+        done = subprocess.run(
+            ["dciodvfy", str(tmp_path / name)], capture_output=True, text=True, check=False, timeout=120
+        )
+        errors = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith("Error")]
+        assert errors == [], name
+
+
+@pytest.fixture
+def corrected(tmp_path: Path) -> Path:
+    """A saved case on the grid of a DICOM series."""
+    scans = series(tmp_path / "series")
+    record = ReviewRecord(
+        case="case-7",
+        annotator="annotator-1",
+        reference=Sequence.SWI,
+        used=(Sequence.SWI,),
+        candidates=(CandidateReview(1, "accepted"), CandidateReview(2, "rejected")),
+        model="phantom-2",
+    )
+    save_case(tmp_path / "corrected", record, labels(), {Sequence.SWI: read_image(scans)})
+    return tmp_path / "corrected" / "case-7"
+
+
+def test_a_corrected_case_is_measured_with_who_and_what(corrected: Path):
+    case = read_measured(corrected)
+    assert (case.name, case.reference, len(case.thrombi)) == ("case-7", "SWI", 2)
+    assert case.about["candidates"] == "1 accepted, 1 rejected"
+    assert case.infarct_ml == pytest.approx(800 * 0.81 * 4 / 1000)
+    with pytest.raises(InputError, match="neither"):
+        read_measured(corrected.parent)
+
+
+def test_the_command_writes_everything_that_is_asked_for(corrected: Path, tmp_path: Path, capsys):
+    pytest.importorskip("highdicom")
+    out = tmp_path / "out"
+    asked = ["--nifti", "--nrrd", "--csv", "--stl", "--html", "--dicom", str(tmp_path / "series")]
+    assert main(["export", str(corrected), "--out", str(out), *asked]) == 0
+    written = {path.name for path in out.iterdir()}
+    assert written == {
+        "case-7.nii.gz", "case-7.seg.nrrd", "case-7.csv", "case-7.definitions.csv", "case-7.stl", "case-7.html",
+        "case-7.seg.dcm", "case-7.sr.dcm",
+    }  # fmt: skip
+    assert "case-7.seg.dcm" in capsys.readouterr().out
+    assert main(["export", str(corrected), "--out", str(out)]) == 2
+    assert main(["export", str(tmp_path / "series"), "--out", str(out), "--csv"]) == 2
+
+
+def test_the_page_says_what_was_measured_and_how_and_fetches_nothing(corrected: Path, tmp_path: Path):
+    from ThrombusSegLib.export.page import write_page
+
+    page = write_page(read_measured(corrected), tmp_path / "case.html").read_text(encoding="utf-8")
+    assert "annotator-1" in page and "case-7" in page and "phantom-2" in page
+    assert "blooming" in page and "maximum Feret" in page
+    assert "Doe" not in page and "12345" not in page
+    assert "not for diagnosis" in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
+    assert page.count("<svg") == 2
+
+
+def test_the_pdf_has_a_page_of_measures_and_one_of_pictures(corrected: Path, tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    from ThrombusSegLib.export.pdf import write_pdf
+
+    content = write_pdf(read_measured(corrected), tmp_path / "case.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF")
+    assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") == 2
+
+
+def test_exports_come_without_torch():
+    code = "import sys; sys.modules['torch'] = None; import ThrombusSegLib.export"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

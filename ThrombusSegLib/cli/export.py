@@ -1,0 +1,90 @@
+"""`thrombusseg export`: a corrected case or a result, for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .options import folder, is_there
+
+if TYPE_CHECKING:
+    from ..export import MeasuredCase
+
+_KINDS = {
+    "nifti": "labels as NIfTI: 1 thrombus, 2 infarct",
+    "nrrd": "segmentation of 3D Slicer (.seg.nrrd)",
+    "csv": "measures of every labelled thrombus, and what they mean",
+    "stl": "surface of the thrombus, LPS mm",
+    "html": "a page with measures and pictures",
+    "pdf": "the same as PDF",
+}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the main parser."""
+    parser = commands.add_parser(
+        "export",
+        help="write a corrected case or a result for other programs",
+        description="Write a corrected case (a folder with review.json) or a result of `thrombusseg segment`. DICOM "
+        "objects go into the study of the series they are put on and hold its patient's name; nothing else does.",
+    )
+    parser.add_argument("case", type=folder, metavar="CASE", help="folder of a corrected case, or of a result")
+    parser.add_argument("--out", type=folder, required=True, metavar="DIR")
+    for name, text in _KINDS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
+    parser.add_argument(
+        "--dicom", type=folder, metavar="SERIES", help="DICOM SEG and SR into the study of this series (a folder)"
+    )
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write what was asked for, and print the paths."""
+    from ..export import read_measured
+
+    wanted = [name for name in _KINDS if getattr(arguments, name)]
+    if not wanted and arguments.dicom is None:
+        raise InputError("Nothing was asked for.", f"Choose some of --{', --'.join(_KINDS)}, --dicom SERIES.")
+    case = read_measured(is_there(arguments.case))
+    name = re.sub(r"[^\w.-]+", "_", case.name).strip("._") or "case"
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for kind in wanted:
+        ending, write = _writers()[kind]
+        print(write(case, arguments.out / f"{name}{ending}"))
+    if arguments.dicom is not None:
+        _write_dicom(case, is_there(arguments.dicom), arguments.out / name)
+    return 0
+
+
+def _writers() -> dict[str, tuple[str, Callable[[MeasuredCase, Path], Path]]]:
+    from ..export import write_csv, write_nifti, write_seg_nrrd, write_stl
+    from ..export.page import write_page
+    from ..export.pdf import write_pdf
+
+    return {
+        "nifti": (".nii.gz", write_nifti),
+        "nrrd": (".seg.nrrd", write_seg_nrrd),
+        "csv": (".csv", write_csv),
+        "stl": (".stl", write_stl),
+        "html": (".html", write_page),
+        "pdf": (".pdf", write_pdf),
+    }
+
+
+def _write_dicom(case: MeasuredCase, series: Path, stem: Path) -> None:
+    from ..export import write_dicom_seg, write_dicom_sr
+    from ..sequences import Sequence
+
+    known = {each.value: each for each in Sequence}
+    sequence = known.get(case.reference)
+    seg = stem.with_name(f"{stem.name}.seg.dcm")
+    made = write_dicom_seg(case, series, seg, sequence)
+    print(seg)
+    if case.thrombi:
+        report = stem.with_name(f"{stem.name}.sr.dcm")
+        write_dicom_sr(case, made, series, report, sequence)
+        print(report)

@@ -1,0 +1,144 @@
+"""A labelled case ready to be exported: labels, measures of what is labelled, and where they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from ..case import read_image, read_labels
+from ..errors import InputError
+from ..lesions import (
+    Candidate,
+    CandidateSettings,
+    ClotBurden,
+    find_candidates,
+    find_head_frame,
+    find_midline,
+    propose_clot_burden,
+    with_details,
+)
+from ..preprocess.grid import Grid
+from ..review import open_case
+from ..sequences import Sequence
+
+THROMBUS, INFARCT = 1, 2
+NAMES = {THROMBUS: "Thrombus", INFARCT: "Infarct"}
+#: SNOMED CT codes of the labels, morphologic abnormalities, the same as in the Slicer module.
+CODES = {THROMBUS: "396339007", INFARCT: "55641003"}
+#: Red, green, blue, 0..1, the same as in the Slicer module.
+COLOURS = {THROMBUS: (0.93, 0.20, 0.20), INFARCT: (0.25, 0.65, 0.90)}
+
+
+@dataclass(frozen=True)
+class MeasuredCase:
+    """What the writers of this package take."""
+
+    name: str
+    labels: sitk.Image
+    """uint8: 1 thrombus, 2 infarct."""
+    thrombi: tuple[Candidate, ...]
+    """The connected parts of label 1, measured, the largest first; probabilities are 1."""
+    numbers: npt.NDArray[np.int32]
+    """(Z, Y, X) which voxel belongs to which of them; 0 outside."""
+    image: sitk.Image | None = None
+    """The reference, for pictures."""
+    reference: str = ""
+    burden: ClotBurden | None = None
+    """Proposed from the likely segments; None where nothing lies in the anterior circulation."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Facts for the report: annotator, saved, model, decisions ... No name of a patient."""
+
+    @property
+    def infarct_ml(self) -> float:
+        """Volume of label 2."""
+        array = sitk.GetArrayViewFromImage(self.labels)
+        return float((array == INFARCT).sum()) * float(np.prod(self.labels.GetSpacing())) / 1000.0
+
+
+def measure(
+    labels: sitk.Image,
+    image: sitk.Image | None = None,
+    *,
+    name: str = "case",
+    reference: str = "",
+    about: Mapping[str, Any] | None = None,
+) -> MeasuredCase:
+    """Measure what is labelled, with the methods of `lesions`.
+
+    Args:
+        labels: uint8: 1 thrombus, 2 infarct.
+        image: of the same grid, for side and likely artery; None leaves both unknown.
+        name: a pseudonym.
+        reference: the image's sequence.
+        about: see `MeasuredCase`.
+
+    Raises:
+        InputError: image and labels lie on different grids.
+    """
+    if image is not None and not Grid.of(image).same_as(Grid.of(labels), 1e-2):
+        raise InputError("Labels and image lie on different grids.", "Resample the labels, nearest neighbour.")
+    likely = sitk.Cast(labels == THROMBUS, sitk.sitkFloat32)
+    midline = None if image is None else find_midline(image)
+    found = find_candidates(likely, CandidateSettings(0.5), midline=midline)
+    frame = None if image is None or not found.found else find_head_frame(image)
+    found = with_details(found, labels, frame=frame, infarct=labels == INFARCT)
+    burden = propose_clot_burden(found.found)
+    return MeasuredCase(name, labels, found.found, found.labels, image, reference, burden, about or {})
+
+
+def read_measured(folder: Path) -> MeasuredCase:
+    """A corrected case, or a folder of results of `thrombusseg segment`.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if (folder / "review.json").is_file() or (folder / "versions").is_dir():
+        return _read_corrected(folder)
+    if (folder / "result.json").is_file():
+        summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        about = {
+            "model": summary["weights"]["name"],
+            "model SHA-256": summary["weights"]["sha256"],
+            "threshold": summary["threshold"],
+            "sequences": ", ".join(summary["sequences"]["used"]),
+            "created": summary["created"],
+        }
+        labels = read_labels(folder / "segmentation.nii.gz")
+        return measure(labels, name=summary["case"], reference=summary["reference"], about=about)
+    raise InputError(f"{folder.name} is neither a corrected case nor a result.", "Give a folder with review.json.")
+
+
+def _read_corrected(folder: Path) -> MeasuredCase:
+    case = open_case(folder)
+    record = case.record
+    counts = {
+        decision: sum(each.decision == decision for each in record.candidates)
+        for decision in ("accepted", "added", "unsure", "rejected")
+    }
+    changes = record.voxels_changed.get("thrombus", {"added": 0, "removed": 0})
+    about = {
+        "annotator": record.annotator,
+        "saved": record.saved,
+        "version": record.version,
+        "status": record.status,
+        "candidates": ", ".join(f"{count} {decision}" for decision, count in counts.items() if count) or "none",
+        "voxels changed": f"{changes['added']} added, {changes['removed']} removed (thrombus)",
+        "model": record.model or "none",
+        "model SHA-256": record.model_sha256 or "none",
+        "threshold": "none" if record.threshold is None else record.threshold,
+        "sequences": ", ".join(each.value for each in record.used),
+    }
+    image = _reference(case.images.get(record.reference), record.reference)
+    return measure(case.labels, image, name=record.case, reference=record.reference.value, about=about)
+
+
+def _reference(path: Path | None, sequence: Sequence) -> sitk.Image | None:
+    """The reference image, where its file is still there: measures that need it are unknown without."""
+    return read_image(path, sequence) if path is not None and path.exists() else None
