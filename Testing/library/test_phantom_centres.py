@@ -48,6 +48,7 @@ SWI_TABLE = "[SWI]\nin_plane_mm = [1, 1]\nslice_mm = [3, 4]\necho_time_ms = [20,
         ("field_tesla = 3.0\n", "measures no sequence"),
         ("[SWI]\nnoise = [0.1, 0.2]\n", r"\[SWI\]: echo_time_ms, in_plane_mm, slice_mm missing"),
         ("[SWI\n", "not valid TOML"),
+        (SWI_TABLE.replace("[1, 1]", "[0.001, 1]"), r"\[SWI\]: 172000 x 206000 x 44 voxels are too many"),
     ],
 )
 def test_wrong_centre_files_are_explained(tmp_path: Path, text: str, message: str) -> None:

@@ -21,6 +21,8 @@ Range = tuple[float, float]
 FOLDER = Path(__file__).parent / "centres"
 ORIENTATIONS = ("axial", "coronal", "sagittal")
 SUSCEPTIBILITY_KINDS = ("T2*", "SWI", "SWI minIP")
+#: Of one image; more than any scan of a head has, and what a laptop can hold.
+MOST_VOXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class Acquisition:
                 raise InputError(
                     f"{name} {low} to {high} is no range.", "Give two positive numbers, the smaller first."
                 )
+        rows, columns = (side / self.in_plane_mm[0] for side in self.field_of_view_mm)
+        if not rows * columns * self.coverage_mm / self.slice_mm[0] <= MOST_VOXELS:
+            raise InputError(
+                f"{rows:.0f} x {columns:.0f} x {self.coverage_mm / self.slice_mm[0]:.0f} voxels are too many.",
+                "Choose a larger in_plane_mm or slice_mm, or a smaller field of view or coverage.",
+            )
 
 
 @dataclass(frozen=True)
