@@ -165,9 +165,8 @@ def test_the_opposite_artery_is_measured_on_tof_and_nothing_is_made_up():
     tof = sitk.GetImageFromArray(array)
     tof.SetSpacing((0.5, 0.5, 0.5))
     middle = Midline(-30.0)  # at left 30 mm
-    there = replace(measured(np.pad(np.ones((1, 1, 1)), 1)).found[0], centroid_ras=(-48.0, -20.0, 10.0))
-    assert opposite_width(tof, there, middle) == pytest.approx(2.8, rel=0.15)
-    assert opposite_width(tof, replace(there, centroid_ras=(-14.0, -35.0, 17.0)), middle) is None
+    assert opposite_width(tof, (-48.0, -20.0, 10.0), middle) == pytest.approx(2.8, rel=0.15)
+    assert opposite_width(tof, (-14.0, -35.0, 17.0), middle) is None
     assert overestimation_ratio(5.0, 2.5) == 2.0
     with pytest.raises(InputError, match="mm"):
         overestimation_ratio(5.0, 0.0)

@@ -44,20 +44,34 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write what was asked for, and print the paths."""
+    wanted = [name for name in _KINDS if getattr(arguments, name)]
+    for path in export_case(is_there(arguments.case), arguments.out, wanted, arguments.dicom):
+        print(path)
+    return 0
+
+
+def export_case(source: Path, out: Path, kinds: list[str], series: Path | None = None) -> list[Path]:
+    """Write a corrected case or a result in every wanted form.
+
+    Args:
+        source: folder of the case.
+        out: folder for the files, made when absent; they are called as the case is.
+        kinds: some of nifti, nrrd, csv, stl, html, pdf.
+        series: folder of the DICOM series into whose study SEG and SR go; None for neither.
+
+    Raises:
+        InputError: nothing or something unknown is wanted, or what the writers raise.
+    """
     from ..export import read_measured
 
-    wanted = [name for name in _KINDS if getattr(arguments, name)]
-    if not wanted and arguments.dicom is None:
-        raise InputError("Nothing was asked for.", f"Choose some of --{', --'.join(_KINDS)}, --dicom SERIES.")
-    case = read_measured(is_there(arguments.case))
+    if (not kinds and series is None) or set(kinds) - set(_KINDS):
+        raise InputError("Nothing that exists was asked for.", f"Choose some of {', '.join(_KINDS)}, dicom.")
+    case = read_measured(source)
     name = re.sub(r"[^\w.-]+", "_", case.name).strip("._") or "case"
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    for kind in wanted:
-        ending, write = _writers()[kind]
-        print(write(case, arguments.out / f"{name}{ending}"))
-    if arguments.dicom is not None:
-        _write_dicom(case, is_there(arguments.dicom), arguments.out / name)
-    return 0
+    out.mkdir(parents=True, exist_ok=True)
+    writers = _writers()
+    written = [writers[kind][1](case, out / f"{name}{writers[kind][0]}") for kind in kinds]
+    return written if series is None else [*written, *_write_dicom(case, is_there(series), out / name)]
 
 
 def _writers() -> dict[str, tuple[str, Callable[[MeasuredCase, Path], Path]]]:
@@ -75,16 +89,15 @@ def _writers() -> dict[str, tuple[str, Callable[[MeasuredCase, Path], Path]]]:
     }
 
 
-def _write_dicom(case: MeasuredCase, series: Path, stem: Path) -> None:
+def _write_dicom(case: MeasuredCase, series: Path, stem: Path) -> list[Path]:
     from ..export import write_dicom_seg, write_dicom_sr
     from ..sequences import Sequence
 
     known = {each.value: each for each in Sequence}
     sequence = known.get(case.reference)
-    seg = stem.with_name(f"{stem.name}.seg.dcm")
+    seg, report = (stem.with_name(f"{stem.name}.{kind}.dcm") for kind in ("seg", "sr"))
     made = write_dicom_seg(case, series, seg, sequence)
-    print(seg)
-    if case.thrombi:
-        report = stem.with_name(f"{stem.name}.sr.dcm")
-        write_dicom_sr(case, made, series, report, sequence)
-        print(report)
+    if not case.thrombi:
+        return [seg]
+    write_dicom_sr(case, made, series, report, sequence)
+    return [seg, report]

@@ -1,7 +1,7 @@
 """What is labelled, for other programs: NIfTI, Slicer's NRRD, CSV, STL, DICOM SEG and SR, a page and a PDF.
 
-Does not import torch, but for the page and the PDF (`page`, `pdf`), which use parts of the report. DICOM needs highdicom
-(the extra `dicom`), PDF needs matplotlib (the extra `pdf`).
+Does not import torch, but for the page and the PDF (`page`, `pdf`), which use parts of the report. DICOM needs
+highdicom (the extra `dicom`), PDF needs matplotlib (the extra `pdf`).
 """
 
 from __future__ import annotations

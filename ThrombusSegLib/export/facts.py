@@ -44,7 +44,7 @@ def table_of(case: MeasuredCase) -> list[list[str]]:
 
 def lines_of(case: MeasuredCase) -> list[tuple[str, str]]:
     """Facts about the case: who, when, after which weights, how much; the clot burden score with its parts."""
-    facts = [(name.capitalize(), str(value)) for name, value in case.about.items()]
+    facts = [(name[:1].upper() + name[1:], str(value)) for name, value in case.about.items()]
     facts.append(("Infarct", f"{case.infarct_ml:.1f} ml"))
     if case.burden is not None:
         parts = [f"{each.part} −{each.points}" for each in case.burden.parts if each.touched]

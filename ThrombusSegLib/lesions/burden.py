@@ -111,15 +111,15 @@ def overestimation_ratio(sign_width_mm: float, artery_width_mm: float) -> float:
     return sign_width_mm / artery_width_mm
 
 
-def opposite_width(tof: sitk.Image, candidate: Candidate, midline: Midline) -> float | None:
+def opposite_width(tof: sitk.Image, centroid_ras: tuple[float, float, float], midline: Midline) -> float | None:
     """Diameter in mm of the artery on the other side, from TOF; None where none stands out there.
 
-    The candidate's middle is mirrored at the mid plane. Of what is brighter than half way between the median of the
-    neighbourhood and its brightest voxel, the part nearest to the mirrored point is taken for the artery; its diameter
-    is that of a cylinder of the same volume and length (our choice: steadier on voxels of 0.5 to 1 mm than a count
-    across).
+    The thrombus' middle (RAS mm) is mirrored at the mid plane. Of what is brighter than half way between the median of
+    the neighbourhood and its brightest voxel, the part nearest to the mirrored point is taken for the artery; its
+    diameter is that of a cylinder of the same volume and length (our choice: steadier on voxels of 0.5 to 1 mm than a
+    count across).
     """
-    left, posterior, superior = _mirrored(candidate.centroid_ras, midline)
+    left, posterior, superior = _mirrored(centroid_ras, midline)
     try:
         centre = tof.TransformPhysicalPointToIndex((left, posterior, superior))
     except RuntimeError:

@@ -17,7 +17,7 @@ from ..errors import Cancelled, ThrombusSegError
 from ..progress import Progress
 from ..version import __version__
 from .job import Predictors, run_job
-from .protocol import MAXIMUM_LINE_BYTES, PROTOCOL, Command, ProtocolError, decode, encode, job_of
+from .protocol import MAXIMUM_LINE_BYTES, PROTOCOL, Command, ProtocolError, decode, encode, job_of, task_of
 
 #: Between two progress events of the same stage there is at least this much time; a panel cannot show more.
 _PROGRESS_SECONDS = 0.05
@@ -104,7 +104,7 @@ class Worker:
     def _accept(self, command: Command) -> None:
         if command.word == "cancel" and command.id in self._waiting:
             self._cancelled.add(command.id)
-        elif command.word == "segment":
+        elif command.word in ("segment", "review"):
             assert command.id is not None
             if command.id in self._waiting:
                 raise ProtocolError(f"The id {command.id!r} is already in use.", "Give every job its own id.")
@@ -116,7 +116,7 @@ class Worker:
     def _do(self, command: Command) -> None:
         """One command; whatever happens, the worker goes on and exactly one closing event is sent."""
         try:
-            self._warm(command) if command.word == "warm" else self._segment(command)
+            {"warm": self._warm, "review": self._review}.get(command.word, self._segment)(command)
         except Cancelled:
             self._send({"event": "cancelled", "id": command.id})
         except ThrombusSegError as error:
@@ -143,6 +143,14 @@ class Worker:
     def _segment(self, command: Command) -> None:
         result = run_job(job_of(command), self._predictors, self._progress_of(command.id))
         self._send({"event": "done", "id": command.id, "result": result, "out": command.values["out"]})
+
+    def _review(self, command: Command) -> None:
+        from .reviewing import run_task
+
+        task, values = task_of(command)
+        if self._stop.is_set() or command.id in self._cancelled:
+            raise Cancelled
+        self._send({"event": "done", "id": command.id, "task": task, "result": run_task(task, values)})
 
     def _progress_of(self, identity: str | None) -> Progress:
         def progress(share: float, stage: str) -> bool:

@@ -6,6 +6,7 @@ In (stdin)::
      "weights": "default", "device": "auto",
      "options": {"threshold": 0.5, "minimum_volume_mm3": 8.0, "registration": "auto"}}    last three optional
     {"command": "warm", "weights": "default", "device": "auto"}                           all but the command optional
+    {"command": "review", "id": "2", "task": "propose", "values": {...}}                  see `reviewing.TASKS`
     {"command": "cancel", "id": "1"}
     {"command": "quit"}                    finishes what was asked before; the end of stdin cancels it
 
@@ -16,6 +17,7 @@ Out (stdout)::
      "weights": {"name": "...", "sha256": "..."}, "warning": null, "seconds": 1.2}        memory only where it is known
     {"event": "progress", "id": "1", "value": 0.42, "stage": "network"}
     {"event": "done", "id": "1", "result": {...content of result.json...}, "out": "/dir"}
+    {"event": "done", "id": "2", "task": "propose", "result": {...what the task gives...}}
     {"event": "error", "id": "1", "kind": "input|machine|defect|protocol", "sentence": "...", "advice": "..."}
     {"event": "cancelled", "id": "1"}
 """
@@ -55,7 +57,7 @@ class Command:
     """A line that was understood."""
 
     word: str
-    """segment, warm, cancel or quit."""
+    """segment, review, warm, cancel or quit."""
     id: str | None
     values: Mapping[str, Any]
 
@@ -87,9 +89,10 @@ def decode(line: bytes) -> Command:
         raise ProtocolError("A line is not a JSON object.", "Send one JSON object a line.")
     word, identity = values.get("command"), values.get("id")
     known = identity if isinstance(identity, str) else None
-    if word not in ("segment", "warm", "cancel", "quit"):
-        raise ProtocolError(f"There is no command {word!r}.", "Commands are segment, warm, cancel, quit.", known)
-    if word in ("segment", "cancel") and not isinstance(identity, str):
+    if word not in ("segment", "review", "warm", "cancel", "quit"):
+        commands = "Commands are segment, review, warm, cancel, quit."
+        raise ProtocolError(f"There is no command {word!r}.", commands, known)
+    if word in ("segment", "review", "cancel") and not isinstance(identity, str):
         raise ProtocolError(f"The command {word} needs an id.", "Give a text that is unique among your jobs.")
     return Command(word, known, values)
 
@@ -123,6 +126,14 @@ def job_of(command: Command) -> Job:
         weights=command.weights,
         device=command.device,
     )
+
+
+def task_of(command: Command) -> tuple[str, Mapping[str, Any]]:
+    """Name and values of a review command. Raises `ProtocolError` when a field is missing or of the wrong type."""
+    values = command.values.get("values") or {}
+    if not isinstance(values, dict):
+        raise ProtocolError("The field values is not an object.", "Send a JSON object.")
+    return _text(command.values, "task", ""), values
 
 
 def _text(values: Mapping[str, Any], name: str, default: str) -> str:
