@@ -55,7 +55,7 @@ def test_all_green_says_what_is_there() -> None:
     assert allGreen(states.values()) and toDo(states.values()) == 0
     assert states["python"].detail == "Slicer's own, Python 3.12.10."
     assert states["torch"].detail == "Version 2.13.0+cu126, built for CUDA 12.6."
-    assert states["device"].detail == "NVIDIA A100 (70.0 of 80.0 GB free): right in 0.4 s."
+    assert states["device"].detail == "NVIDIA A100 (70.0 of 80.0 GB free): test passed in 0.4 s."
     assert states["weights"].detail == "phantom-a, 4.7 MB, SHA-256 5c3d6456fc8b..., as registered."
 
 

@@ -5,7 +5,7 @@ Started by `test_slicer.py`. By hand, this one command makes every photograph, i
     SLICER --testing --disable-settings --no-splash --additional-module-paths ThrombusSeg \\
         --python-script Testing/slicer/drive.py FOLDER PYTHON [STAGE ...]
 
-FOLDER gets the photographs and `report.json`; PYTHON is the interpreter for the worker ("" for Slicer's own). Stages
+FOLDER gets the photographs and `report.json`; PYTHON is the interpreter for the worker ("-" for Slicer's own). Stages
 run in the order given, all by default. Each puts into the report what it saw; an exception in one ends the run with
 status 1. With `--testing` Slicer leaves when this script ends, and answers every question with no.
 """
@@ -141,7 +141,8 @@ def stage_open(driver: Driver) -> None:
     slicer.util.selectModule("ThrombusSeg")
     driver.report["secondsToOpen"] = round(time.perf_counter() - start, 3)
     driver.idle()
-    driver.wait(lambda: driver.ui.stageLabel.text in ("Ready.", "") or "installed" in driver.ui.stageLabel.text)
+    driver.wait(lambda: driver.ui.stageLabel.text != "Getting ready...")
+    driver.report["ready"] = driver.ui.stageLabel.text
     driver.report["device"] = driver.ui.deviceLabel.text
     driver.photograph("opened")
 
@@ -345,9 +346,9 @@ def bring_into_view(widget: object, top: bool = False) -> None:
         parent.ensureWidgetVisible(widget)
 
 
-def main(folder: str, python: str = "", *stages: str) -> int:
+def main(folder: str, python: str = "-", *stages: str) -> int:
     """Run the stages; the exit status."""
-    driver = Driver(Path(folder), python)
+    driver = Driver(Path(folder), "" if python == "-" else python)
     driver.folder.mkdir(parents=True, exist_ok=True)
     status = 0
     for name in stages or [name for name in STAGES if name not in ON_DEMAND]:

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SLICER = os.environ.get("SLICER_EXECUTABLE", "")
-PYTHON = os.environ.get("SLICER_WORKER_PYTHON", "")
+PYTHON = os.environ.get("SLICER_WORKER_PYTHON", "") or "-"
 
 HAS_DISPLAY = sys.platform != "linux" or bool(os.environ.get("DISPLAY"))
 
@@ -74,6 +74,10 @@ def test_start_of_slicer_is_hardly_slower(report: dict) -> None:
 
 def test_torch_never_enters_slicers_process(report: dict) -> None:
     assert report["torchInSlicer"] is False
+
+
+def test_worker_is_ready_when_the_module_was_opened(report: dict) -> None:
+    assert report["ready"] == "Ready." and report["device"]
 
 
 def test_setup_is_checked_and_folded_when_green(report: dict) -> None:

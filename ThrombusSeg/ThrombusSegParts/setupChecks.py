@@ -154,7 +154,9 @@ def deviceState(facts: Facts) -> State:
         if len(wrong) < len(devices):
             detail += " " + _("Choose CPU as the device.")
         return State("device", False, detail, "checkAgain")
-    detail = _("{device}: right in {seconds:.1f} s.").format(device=deviceName(first), seconds=float(first["seconds"]))
+    detail = _("{device}: test passed in {seconds:.1f} s.").format(
+        device=deviceName(first), seconds=float(first["seconds"])
+    )
     if torch.get("nvidia") and first.get("device") == "cpu":
         isForProcessor = build(facts) == "CPU"
         detail += " " + (
