@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..errors import MachineError
+from ..errors import InputError, MachineError
 from .bar import ProgressBar
 from .options import folder, is_there
+
+if TYPE_CHECKING:
+    from ..training import TrainSettings
 
 #: Where there is no terminal, a line is written so often, seconds.
 _QUIET_SECONDS = 60.0
@@ -23,19 +28,39 @@ def add_parser(commands: Any) -> None:
         description="Train with gradual modality dropout. Can be stopped at any moment and goes on with --resume. "
         "Several processes: torchrun --nproc-per-node N -m ThrombusSegLib train SETTINGS.toml --out DIR.",
     )
-    parser.add_argument("settings", type=folder, metavar="SETTINGS.toml", help="settings of the run")
+    parser.add_argument(
+        "settings",
+        type=folder,
+        nargs="?",
+        metavar="SETTINGS.toml",
+        help="settings of the run; needed without --from-weights",
+    )
     parser.add_argument(
         "--out", type=folder, metavar="DIR", required=True, help="folder for checkpoint, log, weights and report"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    _add_fine_tuning(parser)
     parser.set_defaults(func=run)
+
+
+def _add_fine_tuning(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("learning from corrections")
+    group.add_argument("--from-weights", metavar="NAME", help="go on from these weights, with the cases of --corrected")
+    group.add_argument("--corrected", type=folder, metavar="DIR", help="folder of corrected cases, or a manifest")
+    group.add_argument("--phantom-centre", default="A", metavar="NAME", help="simulated cases mixed in ('' for none)")
+    group.add_argument("--phantom-share", type=float, default=0.5, metavar="S", help="share of simulated crops, 0..1")
+    group.add_argument("--steps", type=int, metavar="N", help="optimizer steps of the fine-tuning")
+    group.add_argument("--held-out", type=folder, metavar="DIR", help="corrected cases to show before and after on")
+    group.add_argument("--register", metavar="NAME", help="put the new weights into the registry under this name")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print where the weights are."""
     from ..training import read_settings
 
-    settings = read_settings(is_there(arguments.settings))
+    if arguments.settings is None and not (arguments.from_weights and arguments.corrected):
+        raise InputError("There are no settings.", "Give SETTINGS.toml, or --from-weights and --corrected.")
+    settings = read_settings(is_there(arguments.settings)) if arguments.settings else None
     try:
         from ..training.distributed import is_first
         from ..training.run import run_training
@@ -43,11 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise MachineError(
             f"Training needs {error.name}.", "Install it: pip install 'ThrombusSegLib[train]'."
         ) from error
+    if arguments.from_weights:
+        settings = _fine_tuned(arguments, settings)
+    assert settings is not None
+    near = arguments.settings.parent if arguments.settings else Path.cwd()
     bar = ProgressBar() if sys.stderr.isatty() else _Minutes()
     try:
-        weights = run_training(
-            settings, arguments.settings.parent, arguments.out, resume=arguments.resume, progress=bar
-        )
+        weights = run_training(settings, near, arguments.out, resume=arguments.resume, progress=bar)
     except (MemoryError, RuntimeError) as error:
         if not _is_memory(error):
             raise
@@ -59,7 +86,51 @@ def run(arguments: argparse.Namespace) -> int:
         bar.close()
     if is_first():
         print(f"Weights: {weights}\nReport: {weights.with_name('report.html')}")
+        _after(arguments, weights)
     return 0
+
+
+def _fine_tuned(arguments: argparse.Namespace, base: TrainSettings | None) -> TrainSettings:
+    """The settings of a fine-tuning; corrected cases come from --corrected, or from the settings' own manifest."""
+    from ..review.learn import settings_from
+
+    corrected = arguments.corrected
+    if corrected is None and base is not None:
+        corrected = arguments.settings.parent / base.data.manifest
+    return settings_from(
+        arguments.from_weights,
+        is_there(corrected),
+        base=base,
+        phantom_centre=arguments.phantom_centre,
+        phantom_share=arguments.phantom_share,
+        steps=arguments.steps,
+    )
+
+
+def _after(arguments: argparse.Namespace, weights: Path) -> None:
+    """Register the new weights, and show what they do on held-out cases, where that was asked for."""
+    from ..review.learn import before_and_after, register
+
+    if arguments.register:
+        print(f"Registered as {register(weights, arguments.register).name}.")
+    if arguments.held_out is None or not arguments.from_weights:
+        return
+    from ..case import read_manifest
+    from ..inference import Predictor
+    from ..weights import find_weights
+
+    old, new = (Predictor(find_weights(each), "auto") for each in (arguments.from_weights, weights))
+    found = before_and_after(read_manifest(is_there(arguments.held_out)), old, new)
+    (weights.with_name("before_after.json")).write_text(json.dumps(found, indent=1), encoding="utf-8")
+    print(f"On {found.pop('cases')} held-out cases (95 % interval):")
+    for name, figures in found.items():
+        texts = [
+            "none"
+            if figure["value"] is None
+            else f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
+            for figure in (figures[part] for part in ("before", "after", "difference"))
+        ]
+        print(f"{name}: before {texts[0]}, after {texts[1]}, difference {texts[2]}")
 
 
 class _Minutes:
