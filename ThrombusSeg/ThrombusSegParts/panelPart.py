@@ -12,10 +12,12 @@ class PanelPart:
 
     Args:
         ui: the widgets of its form by name; those with a `SlicerParameterName` follow the panel's choices.
+        connects: False where another section has the same form, and connects it with the choices.
     """
 
-    def __init__(self, ui: Any) -> None:
+    def __init__(self, ui: Any, connects: bool = True) -> None:
         self.ui = ui
+        self._connects = connects
         self.parameterNode: ThrombusSegParameterNode | None = None
         self._guiTag: int | None = None
 
@@ -24,10 +26,11 @@ class PanelPart:
 
     def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
         """From now on these are the choices; None while the module is not open or the scene is being closed."""
-        if self.parameterNode is not None:
+        if self.parameterNode is not None and self._connects:
             self.parameterNode.disconnectGui(self._guiTag)
         self.parameterNode = parameterNode
-        self._guiTag = parameterNode.connectGui(self.ui) if parameterNode is not None else None
+        if parameterNode is not None and self._connects:
+            self._guiTag = parameterNode.connectGui(self.ui)
 
     def update(self, busy: bool) -> None:
         """A choice has changed, or a segmentation has begun or ended. Called also without choices."""
