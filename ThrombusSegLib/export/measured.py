@@ -87,7 +87,7 @@ def measure(
     likely = sitk.Cast(labels == THROMBUS, sitk.sitkFloat32)
     midline = None if image is None else find_midline(image)
     found = find_candidates(likely, CandidateSettings(0.5), midline=midline)
-    frame = None if image is None or not found.found else find_head_frame(image)
+    frame = None if image is None or not found.found else find_head_frame(image, midline)
     found = with_details(found, labels, frame=frame, infarct=labels == INFARCT)
     burden = propose_clot_burden(found.found)
     return MeasuredCase(name, labels, found.found, found.labels, image, reference, burden, about or {})

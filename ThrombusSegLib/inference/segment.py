@@ -63,7 +63,7 @@ def segment_case(
     with clock.stage("back"):
         segmentation = _label_image(candidates, to_reference(prediction.infarct, prepared, "linear"))
     with clock.stage("candidates"):
-        frame = find_head_frame(case.images[prepared.reference]) if candidates.found else None
+        frame = find_head_frame(case.images[prepared.reference], midline) if candidates.found else None
         candidates = with_details(candidates, probability, frame=frame, infarct=segmentation == 2)
     report(progress, _MEASURED, "candidates")
     return SegmentResult(

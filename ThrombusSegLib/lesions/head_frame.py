@@ -20,13 +20,15 @@ Floats = npt.NDArray[np.float64]
 #: The average simulated head as this file measures it on SWI: half its width, its length, half its height above the
 #: widest level, and how high that level and how far back its middle lie from the anterior commissure, mm. Means of
 #: every eighth case of a simulated cohort of six centres (seed 601), on which no weights were trained.
-HALF_WIDTH_MM, LENGTH_MM, HEIGHT_MM, WIDEST_MM, MIDDLE_MM = 78.5, 190.3, 77.0, 17.9, 10.1
+HALF_WIDTH_MM, LENGTH_MM, HEIGHT_MM, WIDEST_MM, MIDDLE_MM = 78.5, 190.3, 77.0, 17.1, 10.1
 #: The uppermost layers must be narrower than this share of the widest one: else too little of the vault is shown.
 NARROW, TOO_NARROW = 0.86, 0.4
 #: Thickness of the layers in which the head is looked at, mm.
 LAYER_MM = 5.0
 #: So far below the highest layer the widest one is looked for, mm: lower down ears and neck play a part.
 VAULT_MM = 75.0
+#: The outline is looked for in voxels of about this size, mm: finer ones cost time and say no more.
+COARSE_MM = 2.0
 #: Points of the head that are looked at, at most.
 _POINTS = 60_000
 
@@ -51,16 +53,17 @@ class HeadFrame:
         return np.asarray(away / np.array(self.scale))
 
 
-def find_head_frame(image: sitk.Image) -> HeadFrame | None:
+def find_head_frame(image: sitk.Image, midline: Midline | None = None) -> HeadFrame | None:
     """The frame of a head from its outline.
 
     Args:
         image: the reference, float32, three axes.
+        midline: of the same image, where it is known already.
 
     Returns:
         None where the sides or the top of the head are not in the picture: then nothing can be said.
     """
-    midline = find_midline(image)
+    midline = midline or find_midline(image)
     if midline is None:
         return None
     points = _points(image)
@@ -106,6 +109,7 @@ def _middle_right(midline: Midline, points_lps: Floats) -> Floats:
 
 def _points(image: sitk.Image) -> Floats:
     """Positions of voxels of the head, LPS mm, (N, 3): all of them, or every so many."""
+    image = sitk.BinShrink(image, [max(1, int(COARSE_MM / step)) for step in image.GetSpacing()])
     mask = sitk.GetArrayFromImage(head_mask(image)).astype(bool)
     voxels = np.argwhere(mask)[:, ::-1]
     voxels = voxels[:: max(1, len(voxels) // _POINTS)]
