@@ -82,7 +82,6 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: ThrombusSegLogic | None = None
         self.parts: list[PanelPart] = []
         self._parameterNode: ThrombusSegParameterNode | None = None
-        self._updating = False
 
     def setup(self) -> None:
         """Called once, when the module is opened for the first time. Starts no process."""
@@ -100,6 +99,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _createParts(self, layout) -> None:
         """The sections, from top to bottom."""
+        from ThrombusSegParts.resultPanel import ResultPanel
         from ThrombusSegParts.runPanel import RunPanel
         from ThrombusSegParts.setupPanel import SetupPanel
 
@@ -108,15 +108,14 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui, self.logic, requirements, self._updatePanel, self.onDone, self.onFailed, self.onInstalled
         )
         self.setupPanel = SetupPanel(layout, self.resourcePath, onChanged=self.runPanel.warm)
-        self.parts = [self.runPanel, self.setupPanel]
+        self.resultPanel = ResultPanel(self.ui)
+        self.parts = [self.runPanel, self.resultPanel, self.setupPanel]
 
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
-        self.ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
-        self.ui.candidatesTable.connect("clicked(QModelIndex)", self.onCandidateClicked)
 
     def cleanup(self) -> None:
         """Called when the application closes and the panel is destroyed."""
@@ -160,7 +159,6 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.initializeParameterNode()
 
     def _forgetResult(self) -> None:
-        self.ui.resultLabel.text = _("No result yet.")
         for part in self.parts:
             part.forgetResult()
 
@@ -185,24 +183,17 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for part in self.parts:
             part.update(busy)
         self.ui.inputsCollapsibleButton.enabled = not busy
-        if self._parameterNode is not None:
-            self._updateMaps()
 
     def onDone(self, result: SegmentationResult) -> None:
         """Called when a result is in the scene, perhaps while another module is open."""
-        from ThrombusSegParts.mapDisplay import showReference
-        from ThrombusSegParts.panelTexts import resultText
-
-        self.ui.resultLabel.text = resultText(result)
-        showReference(result.segmentation)
-        self._jumpToRow(result.candidates, 0)
+        self.resultPanel.show(result)
         parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode
         parameterNode.shownMap = ""
         parameterNode.segmentation = result.segmentation
 
     def onFailed(self, error: SegmentationError) -> None:
         """Called when a run gave no result, and nobody had stopped it."""
-        self.ui.resultLabel.text = _("No result.")
+        self.resultPanel.fail()
 
     def onInstalled(self, done: bool) -> None:
         """Called when something had to be installed before a run, with whether it was."""
@@ -220,47 +211,6 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for sequence in SEQUENCES:
             if getattr(self._parameterNode, f"volume{sequence}") is node:
                 setattr(self._parameterNode, f"volume{sequence}", None)
-
-    # ---- result: what was found, and the maps ----
-
-    def _updateMaps(self) -> None:
-        from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf, showMap
-        from ThrombusSegParts.panelTexts import mapText
-
-        segmentation = self._parameterNode.segmentation
-        keys = ["", *mapsOf(segmentation)]
-        self.ui.mapComboBox.enabled = self.ui.opacitySlider.enabled = len(keys) > 1
-        self.ui.candidatesTable.setMRMLTableNode(candidatesOf(segmentation))
-        self.ui.candidatesTable.resizeColumnsToContents()
-        self._updating = True
-        if [self.ui.mapComboBox.itemData(index) for index in range(self.ui.mapComboBox.count)] != keys:
-            self.ui.mapComboBox.clear()
-            for key in keys:
-                self.ui.mapComboBox.addItem(mapText(key), key)
-        shown = self._parameterNode.shownMap
-        self.ui.mapComboBox.currentIndex = keys.index(shown) if shown in keys else 0
-        self._updating = False
-        if segmentation is not None:
-            showMap(segmentation, shown, self._parameterNode.mapOpacity)
-
-    def onMapChosen(self, index: int) -> None:
-        """Called when another map is chosen in the list, also by the program."""
-        if not self._updating and self._parameterNode is not None:
-            self._parameterNode.shownMap = self.ui.mapComboBox.itemData(index) or ""
-
-    def onCandidateClicked(self, index) -> None:
-        """Show the candidate of this row of the table in the slice views."""
-        from ThrombusSegParts.mapDisplay import candidatesOf
-
-        self._jumpToRow(candidatesOf(self._parameterNode.segmentation), index.row())
-
-    def _jumpToRow(self, table: slicer.vtkMRMLTableNode | None, row: int) -> None:
-        from ThrombusSegParts.candidateTable import candidatePosition
-        from ThrombusSegParts.mapDisplay import jumpTo
-
-        position = candidatePosition(table, row)
-        if position is not None:
-            jumpTo(slicer.mrmlScene, position)
 
 
 class ThrombusSegTest(ScriptedLoadableModuleTest):

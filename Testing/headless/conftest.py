@@ -118,6 +118,7 @@ class Headless:
         self.scene = slicer.vtkMRMLScene()
         self.application = slicer.vtkMRMLApplicationLogic()
         self.application.SetMRMLScene(self.scene)
+        self.scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())  # the application's color module does it
         segmentations = slicer.vtkSlicerSegmentationsModuleLogic()
         colors = slicer.vtkMRMLColorLogic()
         others = slicer.vtkSlicerSubjectHierarchyModuleLogic(), slicer.vtkSlicerVolumesLogic()

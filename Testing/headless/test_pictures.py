@@ -153,6 +153,7 @@ def test_slice_view_shows_the_thrombus_and_the_map_that_is_chosen(
     import numpy as np
     from ThrombusSegParts.logic import ThrombusSegLogic
     from ThrombusSegParts.mapDisplay import jumpTo, mapsOf, showMap, showReference
+    from ThrombusSegParts.overlay import setOverlay
 
     logic = ThrombusSegLogic(temporaryFolder=str(tmp_path))
     logic._worker, logic._workerPythonInUse = warmWorker, ""
@@ -170,12 +171,16 @@ def test_slice_view_shows_the_thrombus_and_the_map_that_is_chosen(
     result.segmentation.SetDisplayVisibility(False)
     plain = viewer.pixels(tmp_path / "plain.png").astype(int)
     result.segmentation.SetDisplayVisibility(True)
+    faint = viewer.pixels(tmp_path / "faint.png").astype(int)
+    setOverlay(result.segmentation.GetDisplayNode(), 0.8, 1.0)
     shown = viewer.pixels(tmp_path / "thrombus.png").astype(int)
 
     row, column = viewer.pixelOf(point)
     assert abs(row - SIZE / 2) < 3 and abs(column - SIZE / 2) < 3, "the view is centered on the thrombus"
     red, green, blue = shown[row, column]
     assert red > green + 30 and red > blue + 30
+    strength = np.abs(faint - plain).max(axis=-1)
+    assert strength.max() > 100 and strength[row, column] < 60, "as delivered: an outline, and a hint of filling"
     gray = plain[row - 2 : row + 3, column - 2 : column + 3]
     assert np.ptp(gray, axis=-1).max() < 8, "without the segmentation the slice is gray"
     changed = (np.abs(shown - plain).max(axis=-1) > 20).mean()

@@ -10,45 +10,59 @@ import vtk
 
 from .sequences import SEQUENCES
 
-#: (key in result.json, title with the unit, one line of explanation); what is read first stands first.
+#: (key in result.json, title with the unit, decimals, one line of explanation); what is read first stands first.
 COLUMNS = (
-    ("candidate", "Rank", "1 is the most suspicious"),
-    ("probability_max", "Probability", "Highest probability of a thrombus in the candidate"),
-    ("volume_mm3", "Volume (mm3)", "Volume"),
-    ("side", "Side", "Side of the patient"),
-    ("length_feret_mm", "Length (mm)", "Greatest distance between two points of the candidate"),
-    ("width_mm", "Width (mm)", "Width across the length"),
-    ("probability_mean", "Mean probability", "Mean probability of a thrombus in the candidate"),
-    *((f"attention_{name}", f"Attention {name}", f"Mean attention paid to {name}") for name in SEQUENCES),
-    ("centroid_right_mm", "Right (mm)", "Center, toward the patient's right"),
-    ("centroid_anterior_mm", "Anterior (mm)", "Center, toward the patient's front"),
-    ("centroid_superior_mm", "Superior (mm)", "Center, toward the patient's head"),
-    ("first_slice", "First slice", "First slice of the reference volume, counted from 1"),
-    ("last_slice", "Last slice", "Last slice of the reference volume, counted from 1"),
+    ("candidate", "Rank", 0, "1 is the most suspicious"),
+    ("probability_max", "Probability", 2, "Highest probability of a thrombus in the candidate; not calibrated"),
+    ("volume_mm3", "Volume (mm³)", 0, "Voxels times the volume of one; on SWI it includes blooming"),
+    ("side", "Side", None, "Side of the patient"),
+    (
+        "segment",
+        "Artery (estimate)",
+        None,
+        "The segment whose usual course is nearest; an estimate from a reference anatomy",
+    ),
+    ("length_feret_mm", "Length (mm)", 1, "Greatest distance between two points of the candidate (Feret)"),
+    ("length_centreline_mm", "Along vessel (mm)", 1, "Length along the candidate's centreline"),
+    ("width_mm", "Width (mm)", 1, "Largest width across the length, within a slice"),
+    ("probability_mean", "Mean probability", 2, "Mean probability of a thrombus in the candidate"),
+    *((f"attention_{name}", f"Attention {name}", 2, f"Mean attention paid to {name}") for name in SEQUENCES),
+    ("centroid_right_mm", "Right (mm)", 1, "Center, toward the patient's right"),
+    ("centroid_anterior_mm", "Anterior (mm)", 1, "Center, toward the patient's front"),
+    ("centroid_superior_mm", "Superior (mm)", 1, "Center, toward the patient's head"),
+    ("first_slice", "First slice", 0, "First slice of the reference volume, counted from 1"),
+    ("last_slice", "Last slice", 0, "Last slice of the reference volume, counted from 1"),
 )
+#: Columns that are left out where no candidate has a value.
+_OPTIONAL = ("attention_", "segment", "length_centreline_mm")
 
 
 def candidateTable(candidates: Sequence[Mapping[str, Any]]) -> slicer.vtkMRMLTableNode:
     """A table, in no scene yet, with one row for each candidate; columns without any value are left out."""
     node = slicer.vtkMRMLTableNode()
-    table = vtk.vtkTable()
-    shown = [column for column in COLUMNS if not _isAbsent(column[0], candidates)]
-    for key, title, _explanation in shown:
-        table.AddColumn(_column(title, [row.get(key) for row in candidates]))
-    node.SetAndObserveTable(table)
+    fillTable(node, candidates)
     useTitles = getattr(node, "SetUseColumnTitleAsColumnHeader", None) or node.SetUseColumnNameAsColumnHeader
     useTitles(True)  # the second one is its name before Slicer 5.12
     node.SetLocked(True)
-    for _key, title, explanation in shown:
-        node.SetColumnDescription(title, explanation)
     return node
+
+
+def fillTable(node: slicer.vtkMRMLTableNode, candidates: Sequence[Mapping[str, Any]]) -> None:
+    """Put other candidates into a table."""
+    table = vtk.vtkTable()
+    shown = [column for column in COLUMNS if not _isAbsent(column[0], candidates)]
+    for key, title, decimals, _explanation in shown:
+        table.AddColumn(_column(title, [_rounded(row.get(key), decimals) for row in candidates]))
+    node.SetAndObserveTable(table)
+    for _key, title, _decimals, explanation in shown:
+        node.SetColumnDescription(title, explanation)
 
 
 def candidatePosition(table: slicer.vtkMRMLTableNode | None, row: int) -> tuple[float, float, float] | None:
     """The center of the candidate in a row of such a table, RAS in mm; None if there is no such row."""
     if table is None or not 0 <= row < table.GetNumberOfRows():
         return None
-    titles = [title for key, title, _explanation in COLUMNS if key.startswith("centroid_")]
+    titles = [title for key, title, _decimals, _explanation in COLUMNS if key.startswith("centroid_")]
     columns = [table.GetTable().GetColumnByName(title) for title in titles]
     if any(column is None for column in columns):
         return None
@@ -57,7 +71,14 @@ def candidatePosition(table: slicer.vtkMRMLTableNode | None, row: int) -> tuple[
 
 
 def _isAbsent(key: str, candidates: Sequence[Mapping[str, Any]]) -> bool:
-    return key.startswith("attention_") and all(row.get(key) in (None, "") for row in candidates)
+    return key.startswith(_OPTIONAL) and all(row.get(key) in (None, "") for row in candidates)
+
+
+def _rounded(value: Any, decimals: int | None) -> Any:
+    """A figure with as many digits as it deserves; an integer where it has none."""
+    if decimals is None or value in (None, "") or isinstance(value, str):
+        return value
+    return round(float(value), decimals) if decimals else round(float(value))
 
 
 def _column(title: str, values: Sequence[Any]) -> vtk.vtkAbstractArray:

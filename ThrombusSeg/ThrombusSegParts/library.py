@@ -1,10 +1,12 @@
-"""Where ThrombusSegLib lies, without importing it."""
+"""Where ThrombusSegLib lies, and how its torch-free parts are imported when they are needed."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def folderOfLibrary() -> Path:
@@ -26,3 +28,13 @@ def folderOfLibrary() -> Path:
     if spec is None or spec.origin is None:
         raise ImportError("ThrombusSegLib was not found. Please install the ThrombusSeg extension again.")
     return Path(spec.origin).resolve().parents[1]
+
+
+def importLibrary(name: str) -> Any:
+    """A torch-free part of ThrombusSegLib, or SimpleITK, imported at the moment it is needed and not before.
+
+    Raises:
+        ImportError: ThrombusSegLib or a package that it needs is not there.
+    """
+    folderOfLibrary()
+    return importlib.import_module(name)

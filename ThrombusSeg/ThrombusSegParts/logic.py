@@ -20,6 +20,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from .errors import SegmentationCancelled, SegmentationError
 from .parameterNode import ThrombusSegParameterNode
+from .relabel import rememberMask
 from .resultToScene import ResultFiles, SegmentationResult, placeResult
 from .run import OnDone, OnError, OnProgress, Run, prepareRun
 from .workerProcess import WorkerProcess
@@ -245,6 +246,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
                 self._onProgress({"value": 1.0, "stage": "loading"})
                 return
             result = placeResult(self.scene, run.files, run.name)
+            rememberMask(result.segmentation)
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._failToLoad(error)
             return

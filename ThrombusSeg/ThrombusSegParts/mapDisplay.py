@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import slicer
 
+from .mapTexts import mapText
 from .resultToScene import ATTRIBUTE
 from .sequences import SEQUENCES
 
@@ -21,6 +22,11 @@ def candidatesOf(segmentation: slicer.vtkMRMLSegmentationNode | None) -> slicer.
     return segmentation.GetNodeReference(ATTRIBUTE + "candidates") if segmentation is not None else None
 
 
+def referenceOf(segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The volume on whose grid a result lies."""
+    return segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole())
+
+
 def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: float) -> None:
     """Lay a map of this result over its reference volume in every slice view; an empty key takes it away."""
     maps = mapsOf(segmentation)
@@ -35,6 +41,24 @@ def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: flo
             view.SetForegroundOpacity(opacity)
         elif view.GetForegroundVolumeID() in identifiers:
             view.SetForegroundVolumeID(None)
+    for name, volume in maps.items():
+        _showLegend(volume, mapText(name), volume is chosen)
+
+
+def _showLegend(volume: slicer.vtkMRMLScalarVolumeNode, title: str, shown: bool) -> None:
+    """The colors of a map with their values, beside the image; made when the map is shown for the first time."""
+    logic = slicer.vtkSlicerColorLogic
+    legend = logic.GetColorLegendDisplayNode(volume)
+    if legend is None:
+        if not shown or not volume.GetScene().IsNodeClassRegistered("vtkMRMLColorLegendDisplayNode"):
+            return
+        legend = logic.AddDefaultColorLegendDisplayNode(volume)
+        legend.SetTitleText(title)
+        legend.SetLabelFormat("%.1f")
+        legend.SetNumberOfLabels(3)
+        legend.SetPosition(0.98, 0.5)
+        legend.SetSize(0.12, 0.5)
+    legend.SetVisibility(shown)
 
 
 def showReference(segmentation: slicer.vtkMRMLSegmentationNode) -> None:

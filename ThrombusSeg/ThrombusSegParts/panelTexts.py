@@ -22,15 +22,6 @@ def stageText(stage: str) -> str:
     return texts.get(stage, stage)
 
 
-def mapText(key: str) -> str:
-    """A map in the list of maps; the empty key is that of no map."""
-    if not key:
-        return _("None")
-    if key == "probability":
-        return _("Probability of a thrombus")
-    return _("Attention to {sequence}").format(sequence=key)
-
-
 def resultText(result: SegmentationResult) -> str:
     """One or two sentences: what was found, with which sequences."""
     used = ", ".join(result.summary["sequences"]["used"])
@@ -41,7 +32,7 @@ def resultText(result: SegmentationResult) -> str:
     first = candidates[0]
     several = _("{count} candidates").format(count=len(candidates))
     sentence = _(
-        "{count} in {sequences}. Most suspicious: {volume:.0f} mm3, side {side}, probability {probability:.2f}."
+        "{count} in {sequences}. Most suspicious: {volume:.0f} mm³, side {side}, probability {probability:.2f}."
     )
     text = sentence.format(
         count=_("1 candidate") if len(candidates) == 1 else several,
@@ -51,6 +42,21 @@ def resultText(result: SegmentationResult) -> str:
         probability=float(first["probability_max"]),
     )
     return _withWarnings(text, result)
+
+
+def relabelText(count: int, threshold: float, minimumVolume: float) -> str:
+    """What a slider gave."""
+    settings = _("threshold {threshold:.2f}, at least {volume:.0f} mm³").format(
+        threshold=threshold, volume=minimumVolume
+    )
+    if count == 0:
+        return _("No thrombus found at {settings}. This does not mean that no artery is occluded.").format(
+            settings=settings
+        )
+    found = _("1 candidate") if count == 1 else _("{count} candidates").format(count=count)
+    return _("{found} at {settings}. The weights' own settings return with the next run.").format(
+        found=found, settings=settings
+    )
 
 
 def _withWarnings(text: str, result: SegmentationResult) -> str:

@@ -32,6 +32,8 @@ class ThrombusSegParameterNode:
     segmentation: vtkMRMLSegmentationNode
     shownMap: str = ""
     mapOpacity: Annotated[float, WithinRange(0, 1)] = 0.5
+    fillOpacity: Annotated[float, WithinRange(0, 1)] = 0.15
+    outlineOpacity: Annotated[float, WithinRange(0, 1)] = 1.0
     device: Device = Device.Automatic
 
 

@@ -14,6 +14,7 @@ import vtk
 from .candidateTable import candidateTable
 from .mapColors import createMapColors, findMapColors
 from .nodesToFiles import RESULT_ATTRIBUTE, WrittenVolume, readVolume
+from .overlay import styleOverlay
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 
@@ -185,6 +186,7 @@ class _Placed:
         # before the segmentation: the subject hierarchy asks for the display of its segments as soon as it is there
         display = self._scene.AddNewNodeByClass("vtkMRMLSegmentationDisplayNode")
         self._nodes.append(display)
+        styleOverlay(display)
         segmentation.SetAndObserveDisplayNodeID(display.GetID())
         self._add(segmentation, "Thrombus segmentation", "segmentation")
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._reference)
@@ -273,6 +275,7 @@ def _facts(summary: Mapping[str, Any]) -> dict[str, str]:
         "WeightsSHA256": summary.get("weights", {}).get("sha256"),
         "Device": summary.get("device"),
         "Threshold": summary.get("threshold"),
+        "MinimumVolume": summary.get("minimum_volume_mm3"),
         "ThrombusFound": summary.get("thrombus_found"),
         "Notice": summary.get("notice"),
     }

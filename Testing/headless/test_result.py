@@ -1,0 +1,159 @@
+"""Another threshold without another run, corrections that stay, legends, layouts, and what a saved scene keeps."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+slicer = pytest.importorskip("slicer")
+import numpy as np  # noqa: E402
+import vtk  # noqa: E402
+
+QUICK = {"registration": "never"}
+
+
+@pytest.fixture
+def result(headless, tools, realLogic, tinyWeights):
+    """A result with a thrombus, whose probability is then replaced by one with three known candidates."""
+    inputs = {"SWI": headless.volume(tools.head(1), tools.grid()), "TOF": headless.volume(tools.head(4), tools.grid())}
+    made = realLogic.process(inputs, "cpu", str(tinyWeights), {**QUICK, "threshold": 0.999999})
+    values = slicer.util.arrayFromVolume(made.probability)
+    values[:] = 0.0
+    values[3:5, 10:14, 8:12], values[6, 20:22, 20:22], values[8, 30, 30] = 0.9, 0.6, 0.95
+    made.probability.Modified()
+    return made
+
+
+def voxels(segmentation, name: str) -> int:
+    from ThrombusSegParts.relabel import maskOf
+
+    return int(maskOf(segmentation, name).sum())
+
+
+def test_labels_and_table_follow_threshold_and_smallest_volume(result) -> None:
+    from ThrombusSegParts.relabel import Relabeler, isCorrected, settingsOf
+
+    infarct = voxels(result.segmentation, "Infarct")
+    relabeler = Relabeler(result.segmentation)
+    assert relabeler.apply(0.5, 0.0) == 3 and voxels(result.segmentation, "Thrombus") == 32 + 4 + 1
+    assert relabeler.apply(0.5, 20.0) == 2 and voxels(result.segmentation, "Thrombus") == 36
+    assert relabeler.apply(0.7, 20.0) == 1 and result.candidates.GetNumberOfRows() == 1
+    assert result.candidates.GetTable().GetColumnByName("Volume (mm³)").GetValue(0) == 32 * 16
+    assert settingsOf(result.segmentation) == (0.7, 20.0) and not isCorrected(result.segmentation)
+    assert relabeler.apply(0.99, 0.0) == 0 and voxels(result.segmentation, "Thrombus") == 0
+    assert result.segmentation.GetAttribute("ThrombusSeg.ThrombusFound") == "False"
+    assert voxels(result.segmentation, "Infarct") == infarct, "only the thrombus depends on the threshold"
+
+
+def test_numbers_are_those_of_the_library(result) -> None:
+    from ThrombusSegParts.relabel import Relabeler, imageOf
+
+    from ThrombusSegLib.lesions import CandidateSettings, find_candidates
+
+    Relabeler(result.segmentation).apply(0.5, 0.0)
+    expected = find_candidates(imageOf(result.probability), CandidateSettings(0.5)).found
+    table = result.candidates.GetTable()
+    lengths = [table.GetColumnByName("Length (mm)").GetValue(row) for row in range(3)]
+    assert lengths == [round(each.length_feret_mm, 1) for each in expected]
+    right = [table.GetColumnByName("Right (mm)").GetValue(row) for row in range(3)]
+    assert right == [round(each.centroid_ras[0], 1) for each in expected]
+
+
+def test_a_correction_by_hand_is_noticed_and_kept(result) -> None:
+    from ThrombusSegParts.relabel import Relabeler, isCorrected
+
+    relabeler = Relabeler(result.segmentation)
+    relabeler.apply(0.5, 0.0)
+    assert relabeler.isCurrent() and not isCorrected(result.segmentation)
+    labelmap = slicer.vtkOrientedImageData()
+    result.segmentation.GetBinaryLabelmapRepresentation("Thrombus", labelmap)
+    labelmap.SetScalarComponentFromDouble(*labelmap.GetExtent()[::2], 0, 1)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic  # as the Segment Editor's effects write
+    assert logic.SetBinaryLabelmapToSegment(labelmap, result.segmentation, "Thrombus")
+    assert isCorrected(result.segmentation) and not relabeler.isCurrent()
+    assert isCorrected(result.segmentation), "asking changes nothing"
+
+
+def test_a_slider_takes_less_than_a_tenth_of_a_second(headless, tools, realLogic, tinyWeights) -> None:
+    """On the size of a clinical scan; a generous limit, as other work may run beside the test."""
+    from ThrombusSegParts.relabel import Relabeler
+
+    random = np.random.default_rng(0)
+    inputs = {"SWI": headless.volume(tools.head(1), tools.grid())}
+    made = realLogic.process(inputs, "cpu", str(tinyWeights), QUICK)
+    values = np.zeros((40, 256, 256), dtype=np.float32)
+    for z, y, x in random.integers((2, 40, 40), (37, 210, 210), (12, 3)):
+        values[z : z + 2, y : y + 5, x : x + 9] = random.uniform(0.3, 1.0)
+    for node in (made.probability, *made.attention.values(), inputs["SWI"]):
+        slicer.util.updateVolumeFromArray(node, values)
+    relabeler = Relabeler(made.segmentation)
+    relabeler.apply(0.5, 8.0)
+    seconds = []
+    for threshold in (0.4, 0.6, 0.7, 0.35):
+        start = time.perf_counter()
+        relabeler.apply(threshold, 8.0)
+        seconds.append(time.perf_counter() - start)
+    print(f"fastest {min(seconds):.3f} s of {[round(each, 3) for each in seconds]}")
+    assert min(seconds) < 1.0
+
+
+def test_a_legend_comes_and_goes_with_its_map(result, headless) -> None:
+    from ThrombusSegParts.mapDisplay import showMap
+
+    headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode
+    assert legend(result.probability) is None
+    showMap(result.segmentation, "probability", 0.5)
+    assert legend(result.probability).GetVisibility() and legend(result.attention["SWI"]) is None
+    showMap(result.segmentation, "SWI", 0.5)
+    assert legend(result.attention["SWI"]).GetVisibility() and not legend(result.probability).GetVisibility()
+    assert legend(result.attention["SWI"]).GetTitleText() == "Attention to SWI"
+    showMap(result.segmentation, "", 0.5)
+    assert not legend(result.attention["SWI"]).GetVisibility()
+
+
+def test_side_by_side_has_a_linked_view_for_each_sequence_and_a_way_back(headless, tools) -> None:
+    from ThrombusSegParts.layouts import LAYOUT, compareSequences, isComparing, layoutDescription, restoreLayout
+
+    layout = headless.scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    volumes = {name: headless.volume(tools.head(1), tools.grid(), name) for name in ("SWI", "DWI")}
+    composite = slicer.vtkMRMLSliceCompositeNode()
+    composite.SetSingletonTag("ThrombusSegDWI")
+    composite.SetLayoutName("ThrombusSegDWI")
+    composite = headless.scene.AddNode(composite)  # the application makes it when it builds the layout
+    before = compareSequences(volumes)
+    assert isComparing() and before == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    assert composite.GetBackgroundVolumeID() == volumes["DWI"].GetID() and composite.GetLinkedControl()
+    assert layout.GetLayoutDescription(LAYOUT) == layoutDescription(("SWI", "DWI"))
+    restoreLayout(before)
+    assert not isComparing()
+    for count, rows in ((1, 1), (2, 1), (3, 1), (4, 2), (5, 2)):
+        names = tuple("abcde"[:count])
+        document = vtk.vtkXMLUtilities.ReadElementFromString(layoutDescription(names))
+        assert document is not None and document.GetNumberOfNestedElements() == rows
+
+
+def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_path: Path) -> None:
+    from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf, referenceOf
+    from ThrombusSegParts.relabel import Relabeler, isCorrected, settingsOf
+
+    Relabeler(result.segmentation).apply(0.5, 20.0)
+    kept = voxels(result.segmentation, "Thrombus")
+    (tmp_path / "scene").mkdir()
+    logic = headless.application
+    assert logic.SaveSceneToSlicerDataBundleDirectory(str(tmp_path / "scene"), None)
+    headless.scene.Clear(0)
+    (saved,) = (tmp_path / "scene").glob("*.mrml")
+    headless.scene.SetURL(str(saved))
+    assert headless.scene.Connect()
+    again = headless.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+    assert again.GetSegmentation().GetSegment("Thrombus").GetName() == "Thrombus"
+    assert settingsOf(again) == (0.5, 20.0) and not isCorrected(again)
+    assert set(mapsOf(again)) == {"probability", "SWI", "TOF"} and referenceOf(again) is not None
+    table = candidatesOf(again)
+    assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
+    assert voxels(again, "Thrombus") == kept
+    assert Relabeler(again).apply(0.5, 0.0) == 3 and voxels(again, "Thrombus") == 37

@@ -1,0 +1,40 @@
+"""How the segments are drawn: an outline that shows what is under it, and only a hint of filling."""
+
+from __future__ import annotations
+
+import slicer
+
+from .terminology import SEGMENTS
+
+#: The clot is a few voxels wide: a filling would hide what the reader wants to judge.
+FILL, OUTLINE = 0.15, 1.0
+_LINE_PIXELS = 2
+
+
+def styleOverlay(display: slicer.vtkMRMLSegmentationDisplayNode) -> None:
+    """For a new result."""
+    display.SetVisibility2DFill(True)
+    display.SetVisibility2DOutline(True)
+    display.SetSliceIntersectionThickness(_LINE_PIXELS)
+    setOverlay(display, FILL, OUTLINE)
+
+
+def setOverlay(display: slicer.vtkMRMLSegmentationDisplayNode, fill: float, outline: float) -> None:
+    """Opacities, 0 to 1, of all segments in the slice views."""
+    display.SetOpacity2DFill(fill)
+    display.SetOpacity2DOutline(outline)
+
+
+def showInfarct(display: slicer.vtkMRMLSegmentationDisplayNode, shown: bool) -> None:
+    """The infarct in slice and 3D views; the thrombus always stays."""
+    display.SetSegmentVisibility(SEGMENTS[1].name, shown)
+
+
+def showIn3D(segmentation: slicer.vtkMRMLSegmentationNode, shown: bool) -> None:
+    """Surfaces in the 3D view; made when they are asked for."""
+    display = segmentation.GetDisplayNode()
+    if shown:
+        segmentation.CreateClosedSurfaceRepresentation()
+    display.SetVisibility3D(shown)
+    display.SetOpacity3D(1.0)
+    display.SetSegmentOpacity3D(SEGMENTS[1].name, 0.25)

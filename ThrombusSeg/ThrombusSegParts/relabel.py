@@ -1,0 +1,152 @@
+"""Another threshold, or another smallest volume, without another run: new labels from the stored probability.
+
+The library's own function does it (it needs no torch), so that the numbers are those that a run with these settings
+would have given. A mask that was corrected by hand is never overwritten: what was last written is remembered as a
+checksum in the segmentation node, which a saved scene keeps.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import slicer
+import vtk
+
+from .candidateTable import fillTable
+from .library import importLibrary
+from .mapDisplay import candidatesOf, mapsOf, referenceOf
+from .resultToScene import ATTRIBUTE
+from .terminology import SEGMENTS
+
+CHECKSUM = ATTRIBUTE + "MaskChecksum"
+THROMBUS, INFARCT = (kind.name for kind in SEGMENTS)
+
+
+def settingsOf(segmentation: slicer.vtkMRMLSegmentationNode) -> tuple[float, float] | None:
+    """Threshold and smallest volume (mm3) with which the mask was made; None where the node does not tell."""
+    try:
+        return (
+            float(segmentation.GetAttribute(ATTRIBUTE + "Threshold")),
+            float(segmentation.GetAttribute(ATTRIBUTE + "MinimumVolume")),
+        )
+    except (TypeError, ValueError):
+        return None
+
+
+def isCorrected(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether the thrombus was changed by somebody since a run or a slider wrote it."""
+    known, mask = segmentation.GetAttribute(CHECKSUM), maskOf(segmentation, THROMBUS)
+    return known is not None and (mask is None or known != _checksum(mask))
+
+
+def rememberMask(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+    """What the thrombus is now was not made by hand."""
+    mask = maskOf(segmentation, THROMBUS)
+    if mask is not None:
+        segmentation.SetAttribute(CHECKSUM, _checksum(mask))
+
+
+def maskOf(segmentation: slicer.vtkMRMLSegmentationNode, segment: str) -> Any:
+    """(K, J, I) uint8 on the grid of the result's maps; None without that segment or map."""
+    probability = mapsOf(segmentation).get("probability")
+    if probability is None or segmentation.GetSegmentation().GetSegment(segment) is None:
+        return None
+    return (slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, probability) > 0).astype("uint8")
+
+
+class Relabeler:
+    """Makes labels of one result; what does not change between two positions of a slider is kept.
+
+    Args:
+        segmentation: of a result whose probability is in the scene.
+    """
+
+    def __init__(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        lesions = importLibrary("ThrombusSegLib.lesions")
+        self._lesions = lesions
+        self._rows = importLibrary("ThrombusSegLib.lesions.table").rows
+        sequences = importLibrary("ThrombusSegLib.sequences").Sequence
+        self.segmentation = segmentation
+        maps = mapsOf(segmentation)
+        self._probability = imageOf(maps["probability"])
+        self._attention = {sequences(key): imageOf(node) for key, node in maps.items() if key != "probability"}
+        reference = referenceOf(segmentation)
+        self._midline = lesions.find_midline(imageOf(reference)) if reference is not None else None
+        infarct = maskOf(segmentation, INFARCT)
+        self._infarct = infarct > 0 if infarct is not None else slicer.util.arrayFromVolume(maps["probability"]) > 2
+        self._labelmap = self._emptyLabelmap(maps["probability"])
+        self._written = -1
+
+    def isCurrent(self) -> bool:
+        """Whether the thrombus is still what this has written last."""
+        segment = self.segmentation.GetSegmentation().GetSegment(THROMBUS)
+        binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        current = segment.GetRepresentation(binary) if segment is not None else None
+        return current is self._labelmap and self._labelmap.GetMTime() == self._written
+
+    def apply(self, threshold: float, minimumVolume: float) -> int:
+        """Write labels and table; returns the number of candidates."""
+        wanted = self._lesions.CandidateSettings(threshold=threshold, minimum_volume_mm3=minimumVolume)
+        found = self._lesions.find_candidates(
+            self._probability, wanted, midline=self._midline, attention=self._attention
+        )
+        self._write(found.labels > 0)
+        table = candidatesOf(self.segmentation)
+        if table is not None:
+            fillTable(table, self._rows(found.found))
+        for key, value in (("Threshold", threshold), ("MinimumVolume", minimumVolume)):
+            self.segmentation.SetAttribute(ATTRIBUTE + key, f"{value:g}")
+        self.segmentation.SetAttribute(ATTRIBUTE + "ThrombusFound", str(bool(found.found)))
+        return len(found.found)
+
+    def _write(self, thrombus: Any) -> None:
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        values = vtk_to_numpy(self._labelmap.GetPointData().GetScalars()).reshape(thrombus.shape)
+        values[:] = 0
+        values[self._infarct] = SEGMENTS[1].label
+        values[thrombus] = SEGMENTS[0].label
+        self._labelmap.Modified()
+        segmentation = self.segmentation.GetSegmentation()
+        binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        for kind in SEGMENTS:
+            segment = segmentation.GetSegment(kind.name)
+            if segment is not None and segment.GetRepresentation(binary) is not self._labelmap:
+                segment.SetLabelValue(kind.label)
+                segment.AddRepresentation(binary, self._labelmap)
+        closed = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+        shown = segmentation.ContainsRepresentation(closed)
+        segmentation.InvalidateNonSourceRepresentations()
+        if shown:
+            self.segmentation.CreateClosedSurfaceRepresentation()
+        self.segmentation.SetAttribute(CHECKSUM, _checksum(thrombus.astype("uint8")))
+        self._written = self._labelmap.GetMTime()
+        self.segmentation.Modified()
+
+    @staticmethod
+    def _emptyLabelmap(like: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+        matrix = vtk.vtkMatrix4x4()
+        like.GetIJKToRASMatrix(matrix)
+        labelmap = slicer.vtkOrientedImageData()
+        labelmap.SetDimensions(*like.GetImageData().GetDimensions())
+        labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+        labelmap.SetImageToWorldMatrix(matrix)
+        return labelmap
+
+
+def imageOf(volume: slicer.vtkMRMLScalarVolumeNode) -> Any:
+    """A SimpleITK image with a copy of the voxels, in LPS as everywhere in the library."""
+    sitk = importLibrary("SimpleITK")
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASDirectionMatrix(matrix)
+    signs = (-1.0, -1.0, 1.0)
+    image = sitk.GetImageFromArray(slicer.util.arrayFromVolume(volume))
+    image.SetSpacing([float(each) for each in volume.GetSpacing()])
+    image.SetOrigin([sign * each for sign, each in zip(signs, volume.GetOrigin(), strict=True)])
+    image.SetDirection([signs[row] * matrix.GetElement(row, column) for row in range(3) for column in range(3)])
+    return image
+
+
+def _checksum(mask: Any) -> str:
+    return f"{zlib.crc32(mask.tobytes()):08x}"

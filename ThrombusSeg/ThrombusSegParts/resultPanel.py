@@ -1,0 +1,170 @@
+"""The section "Result": what was found, how it is drawn, which map lies over it, and where to set the threshold."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from .candidateTable import candidatePosition
+from .layouts import compareSequences, isComparing, restoreLayout
+from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
+from .mapTexts import mapText
+from .overlay import setOverlay, showIn3D, showInfarct
+from .panelPart import PanelPart
+from .panelTexts import relabelText, resultText
+from .parameterNode import chosenVolumes
+from .relabel import Relabeler, isCorrected, settingsOf
+from .resultToScene import SegmentationResult
+
+
+class ResultPanel(PanelPart):
+    """Shows the result that the choices point to, also one of an earlier session."""
+
+    def __init__(self, ui: Any) -> None:
+        super().__init__(ui, connects=False)  # the run section has the same form
+        self._relabeler: Relabeler | None = None
+        self._layoutBefore: int | None = None
+        self._filling = False
+        ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
+        ui.candidatesTable.connect("clicked(QModelIndex)", lambda index: self.jumpToRow(index.row()))
+        ui.thresholdSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
+        ui.minimumVolumeSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
+        ui.infarctCheckBox.connect("toggled(bool)", self.onInfarctToggled)
+        ui.surfaceCheckBox.connect("toggled(bool)", self.onSurfaceToggled)
+        ui.compareButton.connect("clicked(bool)", lambda checked=False: self.onCompare())
+
+    @property
+    def segmentation(self) -> slicer.vtkMRMLSegmentationNode | None:
+        """Of the result shown."""
+        return self.parameterNode.segmentation if self.parameterNode is not None else None
+
+    def show(self, result: SegmentationResult) -> None:
+        """A new result: its sentence, the reference volume, and the most suspicious candidate in all views."""
+        self._relabeler = None
+        self.ui.resultLabel.text = resultText(result)
+        showReference(result.segmentation)
+        self._jump(result.candidates, 0)
+
+    def fail(self) -> None:
+        """A run gave no result."""
+        self.ui.resultLabel.text = _("No result.")
+
+    def forgetResult(self) -> None:
+        """The scene was closed or replaced."""
+        self._relabeler = None
+        self.ui.resultLabel.text = _("No result yet.")
+
+    def update(self, busy: bool) -> None:
+        """Everything that follows from the result that is chosen."""
+        if self.parameterNode is None:
+            return
+        segmentation = self.segmentation
+        if self._relabeler is not None and self._relabeler.segmentation is not segmentation:
+            self._relabeler = None
+        self._filling = True
+        self._updateMaps()
+        self._updateSliders(busy)
+        for widget in (self.ui.infarctCheckBox, self.ui.surfaceCheckBox, self.ui.fillSlider, self.ui.outlineSlider):
+            widget.enabled = segmentation is not None
+        present = [volume for volume in chosenVolumes(self.parameterNode).values() if volume is not None]
+        self.ui.compareButton.enabled = len(present) > 1 or self._layoutBefore is not None
+        self._filling = False
+        if segmentation is not None and segmentation.GetDisplayNode() is not None:
+            setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
+
+    def onMapChosen(self, index: int) -> None:
+        """Called when another map is chosen in the list, also by the program."""
+        if not self._filling and self.parameterNode is not None:
+            self.parameterNode.shownMap = self.ui.mapComboBox.itemData(index) or ""
+
+    def onLabelsWanted(self) -> None:
+        """A slider was moved: other labels from the same probability."""
+        segmentation = self.segmentation
+        if self._filling or segmentation is None:
+            return
+        threshold, volume = float(self.ui.thresholdSlider.value), float(self.ui.minimumVolumeSlider.value)
+        try:
+            if self._relabeler is None or not self._relabeler.isCurrent():
+                if isCorrected(segmentation):
+                    self._updateSliders(False)
+                    return
+                self._relabeler = Relabeler(segmentation)
+            count = self._relabeler.apply(threshold, volume)
+        except ImportError as error:
+            logging.warning("ThrombusSeg: %s", error)
+            self.ui.resultLabel.text = _("The sliders need SimpleITK, which this Slicer lacks.")
+            return
+        self.ui.resultLabel.text = relabelText(count, threshold, volume)
+        self.ui.candidatesTable.resizeColumnsToContents()
+
+    def onInfarctToggled(self, shown: bool) -> None:
+        """Show or hide the infarct."""
+        if not self._filling and self.segmentation is not None:
+            showInfarct(self.segmentation.GetDisplayNode(), bool(shown))
+
+    def onSurfaceToggled(self, shown: bool) -> None:
+        """Surfaces in the 3D view."""
+        if not self._filling and self.segmentation is not None:
+            showIn3D(self.segmentation, bool(shown))
+
+    def onCompare(self) -> None:
+        """All sequences side by side; pressed again, back to the user's own layout."""
+        if self._layoutBefore is not None and isComparing():
+            restoreLayout(self._layoutBefore)
+            self._layoutBefore = None
+        elif self.parameterNode is not None:
+            volumes = {key: node for key, node in chosenVolumes(self.parameterNode).items() if node is not None}
+            before = compareSequences(volumes)
+            self._layoutBefore = self._layoutBefore if isComparing() and self._layoutBefore is not None else before
+            if self.segmentation is not None:
+                self._jump(candidatesOf(self.segmentation), 0)
+        comparing = self._layoutBefore is not None and isComparing()
+        self.ui.compareButton.text = _("Back to my layout") if comparing else _("Side by side")
+
+    def jumpToRow(self, row: int) -> None:
+        """Show the candidate of this row of the table in the slice views."""
+        if self.segmentation is not None:
+            self._jump(candidatesOf(self.segmentation), row)
+
+    def _jump(self, table: slicer.vtkMRMLTableNode | None, row: int) -> None:
+        position = candidatePosition(table, row)
+        if position is not None:
+            jumpTo(slicer.mrmlScene, position)
+
+    def _updateMaps(self) -> None:
+        segmentation = self.segmentation
+        keys = ["", *mapsOf(segmentation)]
+        self.ui.mapComboBox.enabled = self.ui.opacitySlider.enabled = len(keys) > 1
+        self.ui.candidatesTable.setMRMLTableNode(candidatesOf(segmentation))
+        self.ui.candidatesTable.resizeColumnsToContents()
+        if [self.ui.mapComboBox.itemData(index) for index in range(self.ui.mapComboBox.count)] != keys:
+            self.ui.mapComboBox.clear()
+            for key in keys:
+                self.ui.mapComboBox.addItem(mapText(key), key)
+        shown = self.parameterNode.shownMap
+        self.ui.mapComboBox.currentIndex = keys.index(shown) if shown in keys else 0
+        if segmentation is not None:
+            showMap(segmentation, shown, self.parameterNode.mapOpacity)
+
+    def _updateSliders(self, busy: bool) -> None:
+        """They follow the mask; a mask that was corrected by hand is left alone."""
+        segmentation = self.segmentation
+        settings = settingsOf(segmentation) if segmentation is not None else None
+        possible = (
+            settings is not None and "probability" in mapsOf(segmentation) and referenceOf(segmentation) is not None
+        )
+        own = self._relabeler is not None and self._relabeler.isCurrent()
+        corrected = possible and not own and isCorrected(segmentation)
+        for slider, value in zip((self.ui.thresholdSlider, self.ui.minimumVolumeSlider), settings or (), strict=False):
+            if slider.value != value:
+                slider.value = value
+        for slider in (self.ui.thresholdSlider, self.ui.minimumVolumeSlider):
+            slider.enabled = possible and not corrected and not busy
+            slider.toolTip = (
+                _("The mask was corrected by hand; moving this would overwrite the correction.")
+                if corrected
+                else _("Labels follow at once, from the stored probability; nothing is computed anew.")
+            )
