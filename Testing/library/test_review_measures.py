@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from ThrombusSegLib.case import ManifestRow, write_manifest
 from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.lesions import (
     DEFINITIONS,
@@ -189,3 +191,13 @@ def test_the_sequence_attention_rests_on_is_in_the_table():
     }
     (one,) = find_candidates(probability, CandidateSettings(0.5), attention=maps).found
     assert rows([one])[0]["attention_on"] == "SWI"
+
+
+def test_the_artery_of_the_sample_case_is_right_and_accuracy_can_be_measured(tmp_path: Path, capsys):
+    from ThrombusSegLib.review.segment_accuracy import main
+
+    sample = Path(__file__).parents[2] / "Resources" / "SampleCase"
+    row = ManifestRow("sample", "", "", {Sequence.SWI: sample / "SWI.nii.gz"}, sample / "labels.nii.gz")
+    write_manifest(tmp_path / "manifest.csv", [row])
+    assert main([str(tmp_path / "manifest.csv")]) == 0
+    assert capsys.readouterr().out.startswith("1 cases, artery right in 1.00")
