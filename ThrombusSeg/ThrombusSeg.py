@@ -99,6 +99,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _createParts(self, layout) -> None:
         """The sections, from top to bottom."""
+        from ThrombusSegParts.inputsPanel import InputsPanel
         from ThrombusSegParts.resultPanel import ResultPanel
         from ThrombusSegParts.runPanel import RunPanel
         from ThrombusSegParts.setupPanel import SetupPanel
@@ -109,13 +110,14 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self.setupPanel = SetupPanel(layout, self.resourcePath, onChanged=self.runPanel.warm)
         self.resultPanel = ResultPanel(self.ui)
-        self.parts = [self.runPanel, self.resultPanel, self.setupPanel]
+        inputsLayout = self.ui.inputsCollapsibleButton.layout()
+        self.inputsPanel = InputsPanel(inputsLayout, self.ui, self.resourcePath, self.logic.isBusy)
+        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, self.setupPanel]
 
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
 
     def cleanup(self) -> None:
         """Called when the application closes and the panel is destroyed."""
@@ -198,19 +200,6 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onInstalled(self, done: bool) -> None:
         """Called when something had to be installed before a run, with whether it was."""
         self.setupPanel.onInstalled(done)
-
-    # ---- inputs: one row for each sequence ----
-
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
-        """Called before a node goes: its selector becomes empty, where it would take another volume by itself."""
-        from ThrombusSegParts.sequences import SEQUENCES
-
-        if self._parameterNode is None or slicer.mrmlScene.IsClosing():
-            return
-        for sequence in SEQUENCES:
-            if getattr(self._parameterNode, f"volume{sequence}") is node:
-                setattr(self._parameterNode, f"volume{sequence}", None)
 
 
 class ThrombusSegTest(ScriptedLoadableModuleTest):

@@ -125,7 +125,7 @@ def test_parameters_fit_their_widgets(repository, form) -> None:
             assert entry.get("stdset") == "0"
     for name, widgetClass in connected.items():
         assert re.fullmatch(WIDGETS[widgetClass], fields[name]), f"{name}: {fields[name]} with {widgetClass}"
-    assert set(fields) - set(connected) == {"segmentation", "shownMap"}
+    assert set(fields) - set(connected) == {"segmentation", "shownMap", "decidedSequences"}
 
 
 def test_one_selector_for_each_sequence_and_each_gets_the_scene(form) -> None:

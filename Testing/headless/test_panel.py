@@ -57,6 +57,9 @@ class FakeWidget:
     def setText(self, text: str) -> None:
         self.text = text
 
+    def setToolTip(self, text: str) -> None:
+        self.toolTip = text
+
     def setEnabled(self, enabled: bool) -> None:
         self.enabled = enabled
 
@@ -118,11 +121,13 @@ def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[obje
     monkeypatch.setattr("ThrombusSegParts.pace.qt.QSettings", lambda: FakeSettings(settings), raising=False)
     monkeypatch.setattr("ThrombusSegParts.runPanel.missingPackages", list)
     monkeypatch.setattr("ThrombusSegParts.setupPanel.stateIcon", lambda ok: FakeIcon())
+    monkeypatch.setattr("ThrombusSegParts.inputsPanel.markIcon", str)
     node = headless.scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
     monkeypatch.setattr("ThrombusSegParts.logic.ScriptedLoadableModuleLogic.getParameterNode", lambda self: node)
     panel = module.ThrombusSegWidget(types.SimpleNamespace(isEntered=True))
     panel.setup()
     yield panel
+    panel.inputsPanel.close()
     panel.removeObservers()
 
 

@@ -39,12 +39,20 @@ def command(modules: Path, folder: Path, *stages: str) -> list[str]:
     return [*display, SLICER, *options, *script]
 
 
-def drive(modules: Path, folder: Path, *stages: str, seconds: float = 3000) -> dict:
+def environment(temporary: Path) -> dict[str, str]:
+    """Slicer's, with a place for temporary files where no other Slicer puts any."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    return {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+
+
+def drive(modules: Path, folder: Path, temporary: Path, *stages: str, seconds: float = 3000) -> dict:
     """Run the stages; the report. The output of Slicer is shown where it ended badly."""
     folder.mkdir(parents=True, exist_ok=True)
     # not into a pipe: Slicer's own event loop reads its output and could wait for itself
     with (folder / "slicer.log").open("w", encoding="utf-8") as log:
-        ended = subprocess.run(command(modules, folder, *stages), stdout=log, stderr=log, timeout=seconds)
+        ended = subprocess.run(
+            command(modules, folder, *stages), env=environment(temporary), stdout=log, stderr=log, timeout=seconds
+        )
     said = (folder / "slicer.log").read_text(encoding="utf-8", errors="replace")[-3000:]
     assert (folder / "report.json").is_file(), said
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
@@ -61,9 +69,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(photographs: Path) -> dict:
+def report(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """All stages, with the module of this source checkout."""
-    return drive(ROOT / "ThrombusSeg", photographs)
+    return drive(ROOT / "ThrombusSeg", photographs, tmp_path_factory.mktemp("temporary"))
 
 
 def test_start_of_slicer_is_hardly_slower(report: dict) -> None:
@@ -137,7 +145,7 @@ def test_every_photograph_was_taken(report: dict, photographs: Path) -> None:
 def test_installed_extension_segments_its_sample_case(tmp_path: Path) -> None:
     """A tree with exactly the files that the CMake lists name, far from the repository."""
     modules = install(tmp_path)
-    report = drive(modules, tmp_path / "out", "start", "open", "self_test")
+    report = drive(modules, tmp_path / "out", tmp_path / "temporary", "start", "open", "self_test")
     assert Path(report["moduleFrom"]) == modules
     assert report["selfTest"] == ["Test passed"]
 
@@ -148,7 +156,8 @@ def test_a_killed_slicer_leaves_no_process_and_the_next_one_no_images(tmp_path: 
         pytest.skip("signals")
     with subprocess.Popen(
         command(ROOT / "ThrombusSeg", tmp_path, "open", "inputs", "killed"),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env=environment(tmp_path / "temporary"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as slicer:  # fmt: skip
         slicer.wait(900)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
@@ -157,7 +166,9 @@ def test_a_killed_slicer_leaves_no_process_and_the_next_one_no_images(tmp_path: 
     while exists(report["workerLeftTo"]):
         assert time.monotonic() < deadline, "the worker goes on without Slicer"
         time.sleep(0.2)
-    assert drive(ROOT / "ThrombusSeg", tmp_path / "again", "start")["leftBehind"] == []
+    assert any((tmp_path / "temporary").rglob("SWI.nrrd")), "images are on the disk"
+    assert drive(ROOT / "ThrombusSeg", tmp_path / "again", tmp_path / "temporary", "start")["leftBehind"] == []
+    assert not any((tmp_path / "temporary").rglob("*.nrrd"))
 
 
 def exists(pid: int) -> bool:

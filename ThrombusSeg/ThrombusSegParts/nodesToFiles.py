@@ -56,20 +56,38 @@ def checkInputs(
 
 
 def _checkVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    isGrayscale = node.IsA("vtkMRMLScalarVolumeNode") and not node.IsA("vtkMRMLLabelMapVolumeNode")
-    image = node.GetImageData() if isGrayscale else None
-    count = image.GetNumberOfScalarComponents() if image is not None else 0
-    sentence = ""
-    if not isGrayscale:
-        sentence = _("What is chosen for {sequence} is not a grayscale volume.")
-    elif node.GetAttribute(RESULT_ATTRIBUTE):
-        sentence = _("What is chosen for {sequence} is a result of ThrombusSeg, not an image.")
-    elif image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
-        sentence = _("The volume chosen for {sequence} has no voxels.")
-    elif count != 1:
-        sentence = _("The volume chosen for {sequence} has {count} values in each voxel, not one.")
-    if sentence:
-        raise InputVolumeError(sentence.format(sequence=sequence, count=count), _("Choose another volume, or none."))
+    reason = whyUnusable(node)
+    if reason:
+        raise InputVolumeError(reason.format(sequence=sequence), "Choose another volume, or none.")
+
+
+def whyUnusable(node: slicer.vtkMRMLNode) -> str:
+    """A sentence with a place for {sequence} on why a node cannot be an input; empty if it can."""
+    if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLLabelMapVolumeNode"):
+        return "What is chosen for {sequence} is not a grayscale volume."
+    if node.GetAttribute(RESULT_ATTRIBUTE):
+        return "What is chosen for {sequence} is a result of ThrombusSeg, not an image."
+    image = node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        return "The volume chosen for {sequence} has no voxels."
+    if image.GetNumberOfScalarComponents() != 1:
+        count = image.GetNumberOfScalarComponents()
+        return f"The volume chosen for {{sequence}} has {count} values in each voxel, not one."
+    count = framesOf(node)
+    if count > 1:
+        return f"The volume chosen for {{sequence}} is a series of {count} volumes, such as several b-values."
+    return ""
+
+
+def framesOf(node: slicer.vtkMRMLNode) -> int:
+    """How many volumes the sequence (4D) holds through which a sequence browser leads this node; 1 for a plain one."""
+    scene = node.GetScene()
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") if scene is not None else 0
+    for index in range(count):
+        series = scene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode").GetSequenceNode(node)
+        if series is not None:
+            return max(1, series.GetNumberOfDataNodes())
+    return 1
 
 
 def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> WrittenVolume:
@@ -94,15 +112,24 @@ def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Pat
 
 
 def _ijkToWorld(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> vtk.vtkMatrix4x4:
+    matrix = worldMatrix(node)
+    if matrix is None:
+        raise InputVolumeError(
+            f"The volume chosen for {sequence} is under a transform that is not linear.",
+            "Harden the transform, or take the volume out of it.",
+        )
+    return matrix
+
+
+def worldMatrix(node: slicer.vtkMRMLScalarVolumeNode) -> vtk.vtkMatrix4x4 | None:
+    """Voxels to RAS (mm), the linear transform above the node included; None if the transform is not linear."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     transform = node.GetParentTransformNode()
     if transform is None:
         return matrix
     if not transform.IsTransformToWorldLinear():
-        sentence = _("The volume chosen for {sequence} is under a transform that is not linear.")
-        advice = _("Harden the transform, or take the volume out of it.")
-        raise InputVolumeError(sentence.format(sequence=sequence), advice)
+        return None
     toWorld = vtk.vtkMatrix4x4()
     transform.GetMatrixTransformToWorld(toWorld)
     vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)

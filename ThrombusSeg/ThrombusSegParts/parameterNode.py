@@ -35,6 +35,8 @@ class ThrombusSegParameterNode:
     fillOpacity: Annotated[float, WithinRange(0, 1)] = 0.15
     outlineOpacity: Annotated[float, WithinRange(0, 1)] = 1.0
     device: Device = Device.Automatic
+    decidedSequences: str = ""
+    """Rows that are not to be filled by themselves, with spaces between."""
 
 
 def chosenVolumes(parameters: ThrombusSegParameterNode) -> dict[str, vtkMRMLScalarVolumeNode | None]:

@@ -1,0 +1,170 @@
+"""Which volume of the scene is which sequence? From its name and from what DICOM says of it; every guess has a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import slicer
+
+from .library import importLibrary
+from .nodesToFiles import RESULT_ATTRIBUTE, whyUnusable
+from .sequences import SEQUENCES
+
+#: DICOM attributes that tell sequences, patients and coordinates apart; the tags are those of the DICOM standard.
+DICOM_TAGS = {
+    "SeriesDescription": "0008,103E",
+    "ProtocolName": "0018,1030",
+    "SequenceName": "0018,0024",
+    "ImageType": "0008,0008",
+    "ScanningSequence": "0018,0020",
+    "AngioFlag": "0018,0025",
+    "EchoTime": "0018,0081",
+    "InversionTime": "0018,0082",
+    "DiffusionBValue": "0018,9087",
+    "FrameOfReferenceUID": "0020,0052",
+    "PatientID": "0010,0020",
+    "StudyInstanceUID": "0020,000D",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whose image it is; empty where nobody knows. Compared and never shown."""
+
+    patient: str = ""
+    study: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the scene or DICOM says anything."""
+        return bool(self.patient or self.study)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A volume of the scene and what it probably is."""
+
+    node: Any
+    sequence: str
+    """Empty: none of ours, or not recognised."""
+    kind: str
+    """What exactly, such as "T2*" or "phase"; empty where it was not recognised."""
+    reason: str
+    confidence: float
+    """0..1."""
+    origin: Origin
+
+
+def candidatesIn(scene: Any) -> list[Candidate]:
+    """All volumes that could be an input, in the order in which they came."""
+    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(_count(scene))]
+    return [candidateOf(node) for node in nodes if isOffered(node)]
+
+
+def _count(scene: Any) -> int:
+    return int(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+
+
+def isOffered(node: Any) -> bool:
+    """Whether a volume is a plain gray image with voxels, and no result of ours; hidden ones do not count."""
+    return not (node.GetHideFromEditors() or node.GetAttribute(RESULT_ATTRIBUTE) or whyUnusable(node))
+
+
+def candidateOf(node: Any) -> Candidate:
+    """What a volume probably is."""
+    tags = tagsOf(node)
+    origin = originOf(node, tags)
+    named = {**tags, "SeriesDescription": f"{tags.get('SeriesDescription', '')} {node.GetName() or ''}".strip()}
+    try:
+        guess = importLibrary("ThrombusSegLib.sequences").recognise_dicom(named)
+    except ImportError:  # the section "Setup" says what is missing
+        guess = None
+    if guess is None:
+        return Candidate(node, "", "", "", 0.0, origin)
+    sequence = guess.sequence.value if guess.sequence is not None else ""
+    return Candidate(node, sequence, guess.kind, guess.reason, float(guess.confidence), origin)
+
+
+def tagsOf(node: Any) -> dict[str, str]:
+    """What DICOM says of a volume: the database, then the subject hierarchy and the node itself."""
+    hierarchy, item = _itemOf(node)
+    found = {}
+    for keyword in DICOM_TAGS:
+        value = node.GetAttribute(f"DICOM.{keyword}") or ""
+        if not value and item:
+            value = hierarchy.GetItemAttribute(item, f"DICOM.{keyword}")
+        if value:
+            found[keyword] = value
+    return {**found, **_databaseTags(node)}
+
+
+def _databaseTags(node: Any) -> dict[str, str]:
+    """From the first slice in Slicer's DICOM database; nothing where there is none."""
+    database = getattr(slicer, "dicomDatabase", None)
+    instances = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None or not instances or not database.isOpen:
+        return {}
+    values = {keyword: database.instanceValue(instances[0], tag) for keyword, tag in DICOM_TAGS.items()}
+    return {keyword: str(value) for keyword, value in values.items() if value}
+
+
+def originOf(node: Any, tags: Mapping[str, str]) -> Origin:
+    """Patient and study, from DICOM, or else from the folders in the subject hierarchy."""
+    hierarchy, item = _itemOf(node)
+    names = {}
+    for level in ("Patient", "Study"):
+        above = hierarchy.GetItemAncestorAtLevel(item, level) if item else 0
+        names[level] = (hierarchy.GetItemUID(above, "DICOM") or f"item {above}") if above else ""
+    # One source for both volumes of a comparison: the hierarchy's own identifiers differ from DICOM's.
+    return Origin(names["Patient"] or tags.get("PatientID", ""), names["Study"] or tags.get("StudyInstanceUID", ""))
+
+
+def _itemOf(node: Any) -> tuple[Any, int]:
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(node.GetScene())
+    return (hierarchy, int(hierarchy.GetItemByDataNode(node))) if hierarchy is not None else (None, 0)
+
+
+def assign(candidates: Iterable[Candidate], kept: Mapping[str, Any]) -> dict[str, Candidate]:
+    """For each sequence that has no volume yet the surest that fits.
+
+    Volumes of several patients or studies are never mixed: all come from the one to which the kept volumes belong, or,
+    where nothing is kept, from the one with the most recognised sequences (of equals the one loaded last).
+
+    Args:
+        candidates: all volumes of the scene.
+        kept: by sequence, the volume that stays; None where the row shall stay empty.
+    """
+    everything = list(candidates)
+    nodes = {node.GetID() for node in kept.values() if node is not None}
+    home = {each.origin for each in everything if each.node.GetID() in nodes}
+    free = [each for each in everything if each.sequence and each.node.GetID() not in nodes]
+    if len(home) > 1:
+        return {}
+    origin = home.pop() if home else _richest(free)
+    chosen: dict[str, Candidate] = {}
+    for sequence in SEQUENCES:
+        fitting = [each for each in free if each.sequence == sequence and each.origin == origin]
+        if fitting and sequence not in kept:
+            chosen[sequence] = max(fitting, key=lambda each: each.confidence)
+    return chosen
+
+
+def _richest(candidates: list[Candidate]) -> Origin:
+    groups: dict[Origin, set[str]] = {}
+    for each in candidates:
+        groups.setdefault(each.origin, set()).add(each.sequence)
+    best = Origin()
+    for origin, found in groups.items():
+        if len(found) >= len(groups.get(best, ())):
+            best = origin
+    return best
+
+
+def rivals(chosen: Candidate, sequence: str, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Other volumes of the same patient and study that fit this sequence too."""
+    for each in candidates:
+        other = each.node.GetID() != chosen.node.GetID()
+        if other and each.sequence == sequence and each.origin == chosen.origin:
+            yield each

@@ -1,0 +1,263 @@
+"""The section of the inputs: one row for each sequence, filled by itself from the scene, never against the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from .absenceCost import costText, evaluationOf
+from .inputGuess import Candidate, assign, candidateOf, candidatesIn, rivals
+from .inputState import RowState, differenceOf, doubts, referenceOf, stateOf
+from .nodesToFiles import whyUnusable
+from .panelPart import PanelPart
+from .parameterNode import ThrombusSegParameterNode, chosenVolumes
+from .sequences import SEQUENCES
+from .workerPython import chosenWeights
+
+#: After a volume has come: its name and its place in the subject hierarchy come a little later.
+_FILL_MILLISECONDS = 300
+
+
+class InputsPanel(PanelPart):
+    """Builds itself from InputsPanel.ui.
+
+    Args:
+        parentLayout: of the collapsible section in the main form.
+        mainUi: of the main form: its Segment button waits for a deliberate choice where patients would be mixed.
+        resourcePath: of the module's widget: path of a file in the module's Resources.
+        isBusy: whether a segmentation runs.
+    """
+
+    def __init__(
+        self, parentLayout: Any, mainUi: Any, resourcePath: Callable[[str], str], isBusy: Callable[[], bool]
+    ) -> None:
+        self.widget = slicer.util.loadUI(resourcePath("UI/InputsPanel.ui"))
+        super().__init__(slicer.util.childWidgetVariables(self.widget))
+        parentLayout.insertWidget(0, self.widget)
+        self.widget.setMRMLScene(slicer.mrmlScene)
+        self._mainUi, self._isBusy = mainUi, isBusy
+        self._written: dict[str, str] = {}
+        self._combined: frozenset[str] = frozenset()
+        self._evaluation: tuple[str, dict[str, Any]] | None = None
+        self._problem = ""
+        self._filling = False
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_FILL_MILLISECONDS)
+        self._timer.connect("timeout()", self.fill)
+        self._connect()
+
+    def _connect(self) -> None:
+        for upper, lower in zip(SEQUENCES, SEQUENCES[1:], strict=False):
+            button = getattr(self.ui, f"inputSwap{upper}")
+            button.connect("clicked(bool)", lambda checked=False, pair=(upper, lower): self.swap(*pair))
+        self.ui.inputGuessButton.connect("clicked(bool)", lambda checked=False: self.fillAgain())
+        self.ui.inputCombineCheckBox.connect("clicked(bool)", self.onCombine)
+        scene, self._observers = slicer.mrmlScene, []
+        for event, callback in (
+            (scene.NodeAddedEvent, self._onNodeAdded),
+            (scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved),
+        ):
+            self._observers.append((scene, scene.AddObserver(event, callback)))
+
+    def close(self) -> None:
+        """The panel goes."""
+        self._timer.stop()
+        for scene, tag in self._observers:
+            scene.RemoveObserver(tag)
+        self._observers = []
+
+    def enter(self) -> None:
+        """The weights may be others, and volumes may have come."""
+        self._evaluation = None
+        self.fill()
+
+    def forgetResult(self) -> None:
+        """The scene was closed or replaced: what it brings is a choice, and is not overridden."""
+        self._written = {}
+        self._combined = frozenset()
+
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """From now on these are the choices."""
+        super().setParameterNode(parameterNode)
+        if parameterNode is not None:
+            self.fill()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAdded(self, caller: Any, event: str, node: Any) -> None:
+        if self.parameterNode is not None and node.IsA("vtkMRMLScalarVolumeNode"):
+            self._timer.start()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAboutToBeRemoved(self, caller: Any, event: str, node: Any) -> None:
+        """Its row becomes empty, where the selector would take another volume by itself."""
+        if self.parameterNode is None or slicer.mrmlScene.IsClosing():
+            return
+        for sequence, chosen in chosenVolumes(self.parameterNode).items():
+            if chosen is node:
+                self._choose(sequence, None)
+
+    def _choose(self, sequence: str, node: Any) -> None:
+        """A choice of the program; whatever else changes a row is the user's choice, or a script's."""
+        self._written[sequence] = "" if node is None else node.GetID()
+        setattr(self.parameterNode, f"volume{sequence}", node)
+
+    def decided(self) -> set[str]:
+        """The sequences whose rows the user, a script or a saved scene has chosen, "none" included."""
+        return set(self.parameterNode.decidedSequences.split())
+
+    def _decide(self, sequences: set[str]) -> None:
+        self.parameterNode.decidedSequences = " ".join(each for each in SEQUENCES if each in sequences)
+
+    def _noteChoices(self) -> None:
+        decided = self.decided()
+        for sequence, node in chosenVolumes(self.parameterNode).items():
+            current = "" if node is None else node.GetID()
+            if current != self._written.get(sequence, ""):
+                decided.add(sequence)
+            self._written[sequence] = current
+        if decided != self.decided():
+            self._decide(decided)
+
+    def fill(self) -> None:
+        """Fill the rows that nobody has decided on. Called when volumes have come."""
+        self._timer.stop()
+        if self.parameterNode is None or self._isBusy() or slicer.mrmlScene.IsBatchProcessing():
+            return
+        self._noteChoices()
+        chosen, decided = chosenVolumes(self.parameterNode), self.decided()
+        candidates = candidatesIn(slicer.mrmlScene)
+        kept = {each: chosen[each] for each in decided}
+        guesses = assign(candidates, kept) if kept else assign(candidates, self._home(chosen, candidates))
+        for sequence, candidate in guesses.items():
+            if sequence not in decided and chosen[sequence] is not candidate.node:
+                self._choose(sequence, candidate.node)
+        self.update(False)
+
+    @staticmethod
+    def _home(chosen: dict[str, Any], candidates: list[Candidate]) -> dict[str, Any]:
+        """A row that was filled anchors the others to its patient, unless all of that patient is about to be guessed."""
+        nodes = {node.GetID() for node in chosen.values() if node is not None}
+        origins = {each.origin for each in candidates if each.node.GetID() in nodes}
+        everywhere = {each.origin for each in candidates}
+        return {} if not nodes or everywhere == origins else {s: n for s, n in chosen.items() if n is not None}
+
+    def fillAgain(self) -> None:
+        """Forget all choices and guess anew."""
+        if self.parameterNode is None or self._isBusy():
+            return
+        for sequence in SEQUENCES:
+            self._choose(sequence, None)
+        self._decide(set())
+        self.fill()
+
+    def swap(self, upper: str, lower: str) -> None:
+        """Exchange the volumes of two rows; both are then the user's choice."""
+        if self.parameterNode is None or self._isBusy():
+            return
+        first, second = (getattr(self.parameterNode, f"volume{each}") for each in (upper, lower))
+        setattr(self.parameterNode, f"volume{upper}", second)
+        setattr(self.parameterNode, f"volume{lower}", first)
+        self._decide(self.decided() | {upper, lower})
+
+    def onCombine(self, checked: bool) -> None:
+        """The deliberate choice to use volumes of several patients or studies together; for these volumes only."""
+        chosen = chosenVolumes(self.parameterNode).values() if self.parameterNode is not None else ()
+        self._combined = frozenset(node.GetID() for node in chosen if checked and node is not None)
+        self.update(self._isBusy())
+
+    def update(self, busy: bool) -> None:
+        """A choice has changed, or a segmentation has begun or ended."""
+        if self.parameterNode is None or self._filling:
+            return
+        self._filling = True
+        self._noteChoices()
+        volumes = {each: node for each, node in chosenVolumes(self.parameterNode).items() if node is not None}
+        candidates = {each.node.GetID(): each for each in candidatesIn(slicer.mrmlScene)}
+        mine = {each: candidates.get(node.GetID()) or candidateOf(node) for each, node in volumes.items()}
+        reference = referenceOf(volumes)
+        for sequence in SEQUENCES:
+            self._showRow(sequence, mine, reference, list(candidates.values()))
+        self._showProblem(mine, busy)
+        self.ui.inputCostLabel.text = costText(self._evaluationInUse(), volumes)
+        self._filling = False
+
+    def _evaluationInUse(self) -> dict[str, Any]:
+        weights = chosenWeights()
+        if self._evaluation is None or self._evaluation[0] != weights:
+            self._evaluation = (weights, evaluationOf(weights))
+        return self._evaluation[1]
+
+    def _showRow(self, sequence: str, mine: dict[str, Candidate], reference: str, others: list[Candidate]) -> None:
+        candidate = mine.get(sequence)
+        state, warnings, reason = RowState("absent", _("No volume is chosen.")), [], ""
+        if candidate is not None:
+            state, warnings = self._stateAndWarnings(sequence, candidate, mine[reference], reference)
+            reason = self._reason(sequence, candidate)
+            if sequence not in self.decided():
+                fitting = [each.node.GetName() for each in rivals(candidate, sequence, others)]
+                text = _("Would fit too: {names}.")
+                warnings += [text.format(names=", ".join(fitting))] if fitting else []
+        selector = getattr(self.ui, f"selector{sequence}")
+        selector.setToolTip("\n".join(filter(None, (getattr(self.ui, f"label{sequence}").toolTip, reason))))
+        self._mark(getattr(self.ui, f"inputState{sequence}"), state.key, state.text)
+        self._mark(getattr(self.ui, f"inputWarning{sequence}"), "warning" if warnings else "", "\n".join(warnings))
+
+    def _stateAndWarnings(
+        self, sequence: str, candidate: Candidate, reference: Candidate, name: str
+    ) -> tuple[RowState, list[str]]:
+        wrong = whyUnusable(candidate.node)
+        if wrong:
+            return RowState("unusable", wrong.format(sequence=sequence)), []
+        if whyUnusable(reference.node):
+            return RowState("absent", _("Not compared: the volume of {reference} cannot be used.").format(reference=name)), []
+        origins = (candidate.origin, reference.origin)
+        return stateOf(sequence, candidate.node, name, reference.node, origins), doubts(sequence, candidate)
+
+    def _reason(self, sequence: str, candidate: Candidate) -> str:
+        if sequence in self.decided():
+            return _("Chosen by you or by a saved scene.")
+        return _("Chosen by itself: {reason}.").format(reason=candidate.reason)
+
+    def _mark(self, label: Any, key: str, text: str) -> None:
+        label.setPixmap(markIcon(key))
+        label.setToolTip(text)
+
+    def _showProblem(self, mine: dict[str, Candidate], busy: bool) -> None:
+        """Volumes of several patients are combined only after a deliberate choice, made for exactly these."""
+        origins = [each.origin for each in mine.values()]
+        differences = {differenceOf(one, other) for one in origins for other in origins} - {""}
+        nodes = frozenset(each.node.GetID() for each in mine.values())
+        allowed = bool(differences) and nodes == self._combined
+        text = ""
+        if differences:
+            what = _("different patients") if "patient" in differences else _("different studies")
+            text = _("The chosen volumes belong to {what}. Choose others, or none.").format(what=what)
+        self.ui.inputProblemLabel.text = text
+        self.ui.inputProblemLabel.setVisible(bool(differences))
+        self.ui.inputCombineCheckBox.setVisible(bool(differences))
+        self.ui.inputCombineCheckBox.checked = allowed
+        if differences and not allowed and not busy:
+            self._mainUi.segmentButton.enabled = False
+            self._mainUi.segmentButton.toolTip = text
+        elif not busy:
+            self._mainUi.segmentButton.enabled = bool(mine)
+
+
+def markIcon(key: str) -> Any:
+    """A mark of the application's own style, 16 pixels wide; an empty one where there is nothing to tell."""
+    marks = {
+        "reference": qt.QStyle.SP_DialogApplyButton,
+        "same": qt.QStyle.SP_DialogApplyButton,
+        "resampled": qt.QStyle.SP_BrowserReload,
+        "registered": qt.QStyle.SP_BrowserReload,
+        "apart": qt.QStyle.SP_MessageBoxCritical,
+        "stranger": qt.QStyle.SP_MessageBoxCritical,
+        "unusable": qt.QStyle.SP_MessageBoxCritical,
+        "warning": qt.QStyle.SP_MessageBoxWarning,
+    }
+    return slicer.app.style().standardIcon(marks[key]).pixmap(16, 16) if key in marks else qt.QPixmap()
