@@ -307,3 +307,16 @@ def test_dropout_reaches_the_crops() -> None:
     settings = replace(SMALL, steps=100, batch=8, dropout=DropoutSettings(kind="constant"))
     shown = np.concatenate([draw_batch([made_case(1)], settings, step).present for step in range(30)])
     assert set(shown.sum(1)) == {1, 2, 3, 4}
+
+
+def test_a_crop_tells_where_it_lies() -> None:
+    case = made_case(0)
+    settings = replace(SMALL, augment=OFF, dropout=DropoutSettings(kind="none"), batch=6)
+    batch = draw_batch([case], settings, 0)
+    shape = np.array(case.labels.shape)
+    for crop, window in zip(batch.images, batch.windows, strict=True):
+        edges = np.rint((np.sort(window, axis=1) + 1.0) / 2.0 * shape[:, None]).astype(int)
+        place = tuple(slice(low, high) for low, high in edges)
+        ours = np.asarray(case.images[0][place], dtype=np.float32)
+        turned = ours[tuple(slice(None, None, -1 if low > high else 1) for low, high in window)]
+        assert np.allclose(crop[0], turned, atol=1e-3)

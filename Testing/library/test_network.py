@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,9 @@ from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.network import NetworkSettings, UpAttLLSTM, build_network
 from ThrombusSegLib.network.blocks import fold_norms
 from ThrombusSegLib.network.gates import AttentionGate
+from ThrombusSegLib.network.position import along
 from ThrombusSegLib.network.recurrence import BidirectionalConvLSTM
+from ThrombusSegLib.training.run import with_position
 
 SMALL = NetworkSettings(widths=(4, 8, 8, 12), attention_heads=2)
 
@@ -111,6 +114,29 @@ def test_without_recurrence_only_neighbours_are_seen() -> None:
     after, _ = run(network, images, [0])
     changed = (before - after).abs().amax(dim=(0, 1, 3, 4))
     assert (changed[:2] > 0).all() and (changed[2:] == 0).all()
+
+
+def test_position_is_where_a_crop_lies_in_the_whole(network: UpAttLLSTM) -> None:
+    whole = along(torch.tensor([[-1.0, 1.0]]), 40, 20, 2)
+    torch.testing.assert_close(whole[0, [0, -1]], torch.tensor([-0.95, 0.95]))
+    part = along(torch.tensor([[-0.5, 0.5]]), 20, 10, 2)
+    torch.testing.assert_close(part, whole[:, 5:15])
+    images, ids = torch.randn(1, 2, 3, 40, 24), [0, 1]
+    logits, _ = run(network, images, ids)
+    same, _ = run(network, images, ids, window=torch.tensor([[[-1.0, 1.0]] * 3]))
+    torch.testing.assert_close(logits, same)
+    elsewhere, _ = run(network, images, ids, window=torch.tensor([[[-1.0, 0.0], [-1.0, 1.0], [-1.0, 1.0]]]))
+    assert not torch.allclose(logits, elsewhere)
+    mirrored, _ = run(network, images, ids, window=torch.tensor([[[-1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]]]))
+    torch.testing.assert_close(logits, mirrored)  # the sides are alike
+
+
+def test_weights_given_a_position_answer_as_before() -> None:
+    torch.manual_seed(0)
+    before = build_network(replace(SMALL, position=False)).eval()
+    images = torch.randn(1, 2, 3, 32, 32)
+    after = with_position(before, SMALL).eval()
+    torch.testing.assert_close(run(before, images, [0, 3])[0], run(after, images, [0, 3])[0])
 
 
 def test_folding_keeps_the_outputs(network: UpAttLLSTM) -> None:

@@ -27,7 +27,7 @@ def evaluationOf(weights: str) -> dict[str, Any]:
         entry = registry.find_weights(weights)
         content = json.loads(evaluationFile(entry.path).read_text(encoding="utf-8"))
         fits = content["weights"]["sha256"] == entry.sha256 and isinstance(content["subsets"], dict)
-    except Exception:  # no library, no such weights, no or a damaged file: in all cases the cost is not known
+    except Exception:  # noqa: BLE001 - no library, no such weights, no or a damaged file: in all cases the cost is not known
         return {}
     return content if fits else {}
 
@@ -60,7 +60,9 @@ def costText(evaluation: Mapping[str, Any], present: Iterable[str]) -> str:
 def _unknown(names: str, absent: list[str]) -> str:
     if not absent:
         return _("How much these weights find on simulated strokes is not known: there is no evaluation with them.")
-    text = _("What the absence of {absent} costs is not known: no evaluation on simulated strokes with {present} alone.")
+    text = _(
+        "What the absence of {absent} costs is not known: no evaluation on simulated strokes with {present} alone."
+    )
     return text.format(absent=", ".join(absent), present=names)
 
 

@@ -1,4 +1,4 @@
-"""Which volume of the scene is which sequence? From its name and from what DICOM says of it; every guess has a reason."""
+"""Which volume of the scene is which sequence? From its name and from what DICOM says; every guess has a reason."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import qt
@@ -52,7 +53,7 @@ class InputsPanel(PanelPart):
         self._connect()
 
     def _connect(self) -> None:
-        for upper, lower in zip(SEQUENCES, SEQUENCES[1:], strict=False):
+        for upper, lower in pairwise(SEQUENCES):
             button = getattr(self.ui, f"inputSwap{upper}")
             button.connect("clicked(bool)", lambda checked=False, pair=(upper, lower): self.swap(*pair))
         self.ui.inputGuessButton.connect("clicked(bool)", lambda checked=False: self.fillAgain())
@@ -140,7 +141,7 @@ class InputsPanel(PanelPart):
 
     @staticmethod
     def _home(chosen: dict[str, Any], candidates: list[Candidate]) -> dict[str, Any]:
-        """A row that was filled anchors the others to its patient, unless all of that patient is about to be guessed."""
+        """A row that was filled anchors the others to its patient, unless all of that patient is guessed anew."""
         nodes = {node.GetID() for node in chosen.values() if node is not None}
         origins = {each.origin for each in candidates if each.node.GetID() in nodes}
         everywhere = {each.origin for each in candidates}
@@ -214,7 +215,8 @@ class InputsPanel(PanelPart):
         if wrong:
             return RowState("unusable", wrong.format(sequence=sequence)), []
         if whyUnusable(reference.node):
-            return RowState("absent", _("Not compared: the volume of {reference} cannot be used.").format(reference=name)), []
+            text = _("Not compared: the volume of {reference} cannot be used.")
+            return RowState("absent", text.format(reference=name)), []
         origins = (candidate.origin, reference.origin)
         return stateOf(sequence, candidate.node, name, reference.node, origins), doubts(sequence, candidate)
 

@@ -114,7 +114,11 @@ def monai_batches(settings: TrainSettings, source: CaseSource) -> Iterator[Batch
     for item in loader:
         labels = np.asarray(item["label"])[:, 0]
         targets = np.stack([labels == 1, labels == 2], axis=1).astype(np.float32)
-        yield Batch(np.asarray(item["image"], dtype=np.float32), np.asarray(item["present"]), targets)
+        images = np.asarray(item["image"], dtype=np.float32)
+        windows = np.tile(
+            np.array([-1.0, 1.0], np.float32), (len(images), 3, 1)
+        )  # these transforms do not tell where a crop lies
+        yield Batch(images, np.asarray(item["present"]), targets, windows)
 
 
 def _monai_transforms(settings: TrainSettings) -> Any:

@@ -11,6 +11,7 @@ from .decoder import UpStep
 from .encoder import FusedEncoder, SequenceEncoder
 from .fusion import FusionAttention
 from .model import UpAttLLSTM
+from .position import HeadPosition
 from .recurrence import BidirectionalConvLSTM
 from .settings import NetworkSettings
 
@@ -31,6 +32,7 @@ def build_network(settings: NetworkSettings | None = None) -> UpAttLLSTM:
         recurrences=_recurrences(settings),
         up_steps=[UpStep(coarse, width, gate=settings.gates) for width, coarse in pairwise(widths)],
         head=_head(widths[0], settings.labels),
+        position=HeadPosition(alone[-1]) if settings.position else None,
     )
 
 

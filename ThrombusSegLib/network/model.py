@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .decoder import UpStep
 from .encoder import FusedEncoder, SequenceEncoder, with_neighbours
 from .fusion import FusionAttention
+from .position import HeadPosition, along
 from .recurrence import BidirectionalConvLSTM
 
 
@@ -38,6 +39,7 @@ class UpAttLLSTM(nn.Module):
         recurrences: one or None for each level, finest first.
         up_steps: one for each level but the coarsest, finest first.
         head: (N, widths[0], H, W) -> (N, labels, H, W).
+        position: tells the last fused level where in the head it looks; None: it is not told.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class UpAttLLSTM(nn.Module):
         recurrences: list[BidirectionalConvLSTM | None],
         up_steps: list[UpStep],
         head: nn.Module,
+        position: HeadPosition | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -56,6 +59,7 @@ class UpAttLLSTM(nn.Module):
         self.recurrences = nn.ModuleList(nn.Identity() if part is None else part for part in recurrences)
         self.up_steps = nn.ModuleList(up_steps)
         self.head = head
+        self.position = position
 
     @property
     def levels(self) -> int:
@@ -73,6 +77,7 @@ class UpAttLLSTM(nn.Module):
         images: Tensor,
         sequence_ids: Sequence[int],
         present: Tensor | None = None,
+        window: Tensor | None = None,
         *,
         slices_at_once: int | None = None,
         on_slices: Callable[[float], None] | None = None,
@@ -83,6 +88,8 @@ class UpAttLLSTM(nn.Module):
             images: (B, M, S, H, W), normalised; any M >= 1, S >= 1, H >= 1, W >= 1. Where absent, not read.
             sequence_ids: (M,) which sequence stands in each place; the order changes nothing.
             present: (B, M) bool, at least one True per row; None: all present.
+            window: (B, 3, 2) for slices, rows and columns, where the outer edges of `images` lie in the whole working
+                grid, whose own are -1 and 1; their order tells a crop that was turned round. None: `images` are it.
             slices_at_once: work through the fine levels in parts of so many slices, to save memory; the result is the
                 same. None: all at once.
             on_slices: called with the share done (0..1) after every part; may raise to stop.
@@ -96,11 +103,13 @@ class UpAttLLSTM(nn.Module):
         padded = self._pad(with_neighbours(images[:, order].flatten(0, 1)))
         padded = padded.view(*images.shape[:2], *padded.shape[1:])
         parts = self._parts(images.shape[2], slices_at_once)
+        axes = self._axes(window, images)
         tell = on_slices or (lambda _share: None)
 
         encoded = []
         for done, (start, stop) in enumerate(parts, 1):
-            encoded.append(self._encode(padded[:, :, start:stop], ids, here[:, order]))
+            part = (axes[0][:, start:stop], *axes[1:])
+            encoded.append(self._encode(padded[:, :, start:stop], ids, here[:, order], part))
             tell(0.6 * done / len(parts))
         coarse = self._decode_together([features for features, _ in encoded], images.shape[0])
         logits = []
@@ -126,7 +135,22 @@ class UpAttLLSTM(nn.Module):
         step = at_once or slices
         return [(start, min(start + step, slices)) for start in range(0, slices, step)]
 
-    def _encode(self, slices: Tensor, ids: list[int], present: Tensor) -> tuple[list[Tensor], Tensor]:
+    def _axes(self, window: Tensor | None, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Coordinates of slices (B, S), and of rows and columns, filled up, at the last fused level."""
+        if window is None:
+            window = images.new_tensor([[-1.0, 1.0]] * 3).expand(images.shape[0], 3, 2)
+        (slices, rows, columns), step = images.shape[2:], 2 ** (len(self.fusions) - 1)
+        whole = 2 ** (self.levels - 1)
+        height, width = (-(-size // whole) * whole // step for size in (rows, columns))
+        return (
+            along(window[:, 0], slices, slices),
+            along(window[:, 1], rows, height, step),
+            along(window[:, 2], columns, width, step),
+        )
+
+    def _encode(
+        self, slices: Tensor, ids: list[int], present: Tensor, axes: tuple[Tensor, Tensor, Tensor]
+    ) -> tuple[list[Tensor], Tensor]:
         """(B, M, S, 3, H, W) -> fused features of each level (B, S, C, H, W), and attention (B, M, S, H, W).
 
         Only present sequences are computed: an absent one costs nothing.
@@ -141,6 +165,8 @@ class UpAttLLSTM(nn.Module):
             level, weights = fusion(_spread(features, chosen, batch, sequences, count), ids, present)
             fused.append(level)
             attention = attention + _enlarge(weights, attention) / len(self.fusions)
+        if self.position is not None:
+            fused[-1] = self.position(fused[-1], axes)
         fused += self.fused_encoder(fused[-1])
         return [level.view(batch, count, *level.shape[1:]) for level in fused], attention
 

@@ -28,6 +28,8 @@ class NetworkSettings:
     """Channels of the recurrent state in each direction, as a share of the level's channels."""
     gates: bool = True
     """Whether attention gates filter the skip connections (Oktay et al. 2018)."""
+    position: bool = True
+    """Whether the network is told where in the head it looks (`position`)."""
 
     def __post_init__(self) -> None:
         depth = len(self.widths)
@@ -55,6 +57,7 @@ class NetworkSettings:
             unknown = set(values) - {field.name for field in fields(cls)}
             if unknown:
                 raise InputError(f"Unknown network settings: {', '.join(sorted(unknown))}.", "Update ThrombusSeg.")
+            values = {"position": False, **values}  # files from before it was there do not name it
             return cls(**{**values, "widths": tuple(int(width) for width in values["widths"])})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("The network settings of the weights file cannot be read.", str(error)) from error

@@ -30,6 +30,7 @@ def describe(settings: TrainSettings) -> str:
     values = asdict(settings)
     for table in ("data", "validation"):
         values[table]["manifest"] = Path(values[table]["manifest"]).name
+    values["data"]["more_manifests"] = [Path(each).name for each in values["data"]["more_manifests"]]
     for each in FREE:
         del values[each]
     return json.dumps(values, sort_keys=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .augment import apply_appearance, apply_geometry, draw_appearance, draw_geometry
+from .augment import Geometry, apply_appearance, apply_geometry, draw_appearance, draw_geometry
 from .cases import TrainingCase, load_cases, make_case, prepare_case
 from .curriculum import apply_dropout, draw_dropout
 from .difficulty import aimed_at
@@ -31,6 +31,8 @@ class Batch:
     """(B, M)."""
     targets: Floats
     """(B, 2, S, H, W): thrombus, infarct."""
+    windows: Floats
+    """(B, 3, 2): where the crops lie in their working grids, see `UpAttLLSTM.forward`."""
 
 
 def draw_batch(
@@ -54,8 +56,8 @@ def draw_batch(
         group = groups[simulated] if groups[simulated].cases else groups[not simulated]
         case, centre = group.aim(settings, random)
         crops.append(_draw_crop(case, centre, settings, share_done, random))
-    images, present, targets = (np.stack(part) for part in zip(*crops, strict=True))
-    return Batch(images, present, targets)
+    images, present, targets, windows = (np.stack(part) for part in zip(*crops, strict=True))
+    return Batch(images, present, targets, windows)
 
 
 class _Group:
@@ -92,8 +94,11 @@ def _near(case: TrainingCase, voxels: NDArray[np.int32], size: Voxel, random: np
 
 def _draw_crop(
     case: TrainingCase, centre: Voxel, settings: TrainSettings, share_done: float, random: np.random.Generator
-) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """One crop, varied, with sequences dropped: images (M, S, H, W), present (M,), targets (2, S, H, W)."""
+) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+    """One crop, varied, sequences dropped: images (M, S, H, W), present (M,), targets (2, S, H, W), window (3, 2).
+
+    Where it lies in its case is told by the window, as `Batch.windows`.
+    """
     dropped = draw_dropout(settings.dropout, case.available, share_done, random)
     places = np.flatnonzero(dropped.present)  # what is left out need not be varied either
     geometry, appearance = draw_geometry(settings.augment, random), draw_appearance(settings.augment, random)
@@ -106,7 +111,23 @@ def _draw_crop(
     images = np.zeros((len(case.available), *labels.shape), dtype=np.float32)
     images[places] = shown
     targets = np.stack([labels == 1, labels == 2]).astype(np.float32)
-    return apply_dropout(images, dropped), dropped.present, targets
+    window = _window(case, centre, settings, geometry)
+    return apply_dropout(images, dropped), dropped.present, targets, window
+
+
+def _window(case: TrainingCase, centre: Voxel, settings: TrainSettings, geometry: Geometry) -> Floats:
+    """Where the outer edges of a crop lie in its case, -1..1: (3, 2). That it is turned a little is left out."""
+    size = np.array([settings.crop.slices, settings.crop.pixels, settings.crop.pixels])
+    extent = size * np.array([1.0, geometry.scale, geometry.scale])
+    middle = centre - size // 2 + size / 2
+    shape = np.array(case.labels.shape)
+    edges = 2.0 * np.stack([middle - extent / 2, middle + extent / 2], axis=1) / shape[:, None] - 1.0
+    left_right, up_down = geometry.flip
+    if left_right:
+        edges[2] = edges[2, ::-1]
+    if up_down:
+        edges[0] = edges[0, ::-1]
+    return np.asarray(edges, dtype=np.float32)
 
 
 def _cut(array: NDArray[np.generic], start: Voxel, size: Voxel) -> NDArray[np.generic]:

@@ -134,11 +134,11 @@ class Run:
             for norm in norms_of(self.network):
                 norm.eval()
         device = self.world.device
-        images, present, targets = (
-            torch.from_numpy(array).to(device) for array in (batch.images, batch.present, batch.targets)
+        images, present, targets, windows = (
+            torch.from_numpy(array).to(device) for array in (batch.images, batch.present, batch.targets, batch.windows)
         )
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.half):
-            output = self.together(images, list(range(images.shape[1])), present)
+            output = self.together(images, list(range(images.shape[1])), present, windows)
         loss = self.loss(output.logits, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -32,8 +32,10 @@ def settle_norms(network: nn.Module, batches: Iterable[Batch], device: torch.dev
     network.train()
     with torch.no_grad():
         for batch in batches:
-            images, present = torch.from_numpy(batch.images).to(device), torch.from_numpy(batch.present).to(device)
-            network(images, list(range(images.shape[1])), present)
+            images, present, windows = (
+                torch.from_numpy(array).to(device) for array in (batch.images, batch.present, batch.windows)
+            )
+            network(images, list(range(images.shape[1])), present, windows)
     for norm, momentum in momenta.items():
         norm.momentum = momentum
 

@@ -11,7 +11,7 @@ import torch
 
 from ..case import ManifestRow, read_manifest
 from ..errors import InputError
-from ..network import UpAttLLSTM
+from ..network import NetworkSettings, UpAttLLSTM, build_network
 from ..phantom import find_centre
 from ..progress import Progress, part, report, silent
 from ..version import __version__
@@ -82,11 +82,12 @@ def gather(settings: TrainSettings, folder: Path, out: Path) -> tuple[CaseSource
     """Where crops come from, and the rows to validate on. Reads manifests, and no image."""
     data, rows = settings.data, list[ManifestRow]()
     if data.manifest:
-        every = read_manifest(folder / data.manifest)
+        every = [row for each in (data.manifest, *data.more_manifests) for row in read_manifest(folder / each)]
         rows = [row for row in every if row.split == "train"]
         if not rows:
             name = Path(data.manifest).name
             raise InputError(f"{name} has no rows of split 'train'.", "Fill the column 'split'.")
+        _check_names(rows)
         judged = [row for row in every if row.split == "validation"]
     else:
         judged = []
@@ -124,6 +125,15 @@ def _check_files(rows: list[ManifestRow]) -> None:
                 raise InputError(
                     f"Case {row.case}: {path.name} does not exist.", f"Check the manifest's column '{column}'."
                 )
+
+
+def _check_names(rows: list[ManifestRow]) -> None:
+    """One name is one case, in several manifests too: prepared files carry it."""
+    seen = set[str]()
+    for row in rows:
+        if row.case in seen:
+            raise InputError(f"Case {row.case} stands in two manifests.", "Rename one of the two, or take it out.")
+        seen.add(row.case)
 
 
 def _check_apart(rows: list[ManifestRow], judged: list[ManifestRow]) -> None:
@@ -181,15 +191,25 @@ def _initial(settings: TrainSettings, folder: Path) -> UpAttLLSTM | None:
     except InputError as error:
         raise InputError(f"initial_weights: {error.sentence}", error.advice) from error
     found = read_header(entry.path).metadata.settings
+    gains_position = settings.network.position and not found.position
     for field in fields(found):
         theirs, ours = getattr(found, field.name), getattr(settings.network, field.name)
-        if theirs != ours:
+        if theirs != ours and not (field.name == "position" and gains_position):
             raise InputError(
                 f"initial_weights: the network of {Path(name).name} has {field.name} = {theirs}, "
                 f"network.{field.name} is {ours}.",
                 "Choose the same sizes.",
             )
-    return network
+    return with_position(network, settings.network) if gains_position else network
+
+
+def with_position(network: UpAttLLSTM, settings: NetworkSettings) -> UpAttLLSTM:
+    """The same network, also told where in the head it looks; answers as before until it is trained on."""
+    told = build_network(settings)
+    assert told.position is not None
+    told.position.say_nothing()
+    told.load_state_dict({**told.state_dict(), **network.state_dict()})
+    return told
 
 
 def _metadata(

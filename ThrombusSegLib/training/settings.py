@@ -30,6 +30,8 @@ class DataSettings:
 
     manifest: str = ""
     """Path of the manifest, relative to the settings file; its rows of split "train" are trained on. "" = none."""
+    more_manifests: tuple[str, ...] = ()
+    """Paths of further manifests with cases of other names, such as a second cohort's, read in the same way."""
     registration: Registration = "never"
     """Whether the sequences of a manifest's case are aligned rigidly when it is prepared; "never" trusts headers."""
     phantom_centre: str = ""

@@ -1,4 +1,4 @@
-"""Networks to and from safetensors files: half precision on disk, single precision in memory.
+"""Networks to and from safetensors files: kernels at half precision on disk, everything at single precision in memory.
 
 torch is imported where it is used, so that the list of weights can be read without it.
 """
@@ -25,13 +25,17 @@ _SPELLINGS = {"float32": {"F16", "F32"}, "int64": {"I64"}, "bool": {"BOOL"}}
 
 
 def save_network(network: UpAttLLSTM, path: Path, metadata: WeightsMetadata) -> str:
-    """Write the network with floating point numbers at half precision; the file appears whole or not at all.
+    """Write the network with its kernels at half precision; the file appears whole or not at all.
+
+    Biases and the statistics of the normalisations are few and stay at single precision: a variance may be larger than
+    what half precision holds (65504).
 
     Returns:
         The file's SHA-256.
 
     Raises:
-        InputError: a number does not fit half precision (training has diverged), or `path` is no .safetensors.
+        InputError: a number is not finite at the precision it is stored in (training has diverged), or `path` is no
+            .safetensors.
     """
     import torch
     from safetensors.torch import save_file
@@ -42,9 +46,9 @@ def save_network(network: UpAttLLSTM, path: Path, metadata: WeightsMetadata) -> 
     for name, tensor in network.state_dict().items():
         stored = tensor.detach().cpu()
         if stored.is_floating_point():
-            stored = stored.half()
+            stored = stored.half() if stored.dim() > 1 else stored.float()
             if not bool(torch.isfinite(stored).all()):
-                raise InputError(f"The weights {name} are not finite at half precision.", "Do not keep this training.")
+                raise InputError(f"The weights {name} are not finite.", "Do not keep this training.")
         tensors[name] = stored.contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(suffix=".safetensors", dir=path.parent)
