@@ -6,6 +6,7 @@ the smallest shells that will do; all of MRML is real.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import types
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fakeWidgets import FakeIcon, FakeSettings, FakeWidget
 
 try:
     import slicer
@@ -293,3 +295,27 @@ def realLogic(
     assert list(temporary.iterdir()) == [], "a run left its folder behind"
     logic._worker = None  # stays for the next test
     logic.close()
+
+
+@pytest.fixture
+def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A panel that was entered, with the real worker behind its logic."""
+    import ThrombusSeg as module
+
+    monkeypatch.setattr(slicer.util, "loadUI", FakeWidget.load, raising=False)
+    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: widget.form, raising=False)
+    monkeypatch.setattr(slicer.util, "WaitCursor", contextlib.nullcontext, raising=False)
+    monkeypatch.setattr("ThrombusSegParts.logic.ThrombusSegLogic", lambda: realLogic)
+    settings: dict[str, str] = {}
+    monkeypatch.setattr(slicer.util, "settingsValue", settings.get, raising=False)
+    monkeypatch.setattr("ThrombusSegParts.pace.qt.QSettings", lambda: FakeSettings(settings), raising=False)
+    monkeypatch.setattr("ThrombusSegParts.runPanel.missingPackages", list)
+    monkeypatch.setattr("ThrombusSegParts.setupPanel.stateIcon", lambda ok: FakeIcon())
+    monkeypatch.setattr("ThrombusSegParts.inputsPanel.markIcon", str)
+    node = headless.scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "ThrombusSeg")
+    monkeypatch.setattr("ThrombusSegParts.logic.ScriptedLoadableModuleLogic.getParameterNode", lambda self: node)
+    panel = module.ThrombusSegWidget(types.SimpleNamespace(isEntered=True))
+    panel.setup()
+    yield panel
+    panel.inputsPanel.close()
+    panel.removeObservers()

@@ -23,7 +23,7 @@ SURE = 0.6
 #: 3000 in 10^-6 mm2/s (our choice of limits, wide).
 ADC_LIMITS = ((800.0, 8000.0), (80.0, 799.0), (0.8, 8.0), (0.0008, 0.008))
 #: Slices of a time-of-flight angiogram are thinner than this, mm, and more than this many (our choice).
-TOF_THICKEST_MM, TOF_FEWEST = 2.0, 20
+TOF_THICKEST_MM, TOF_FEWEST = 3.0, 20
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,192 @@
+"""The rows of the sequences: how they fill themselves, what they tell of a volume, and whose choice a choice is."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
+
+FIGURES = {
+    "detection_rate": {"value": 0.8, "low": 0.7, "high": 0.9},
+    "false_positives_per_scan": {"value": 0.5, "low": 0.2, "high": 0.8},
+    "cases": 60,
+}
+
+
+@pytest.fixture
+def studies(headless, tools):
+    """A function that puts a study of a patient into the scene, as the DICOM reader does; by name of the volume."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(headless.scene)
+
+    def study(patient: str, *names: str, values: object = None) -> dict[str, object]:
+        above = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), patient)
+        hierarchy.SetItemUID(above, "DICOM", patient)
+        folder = hierarchy.CreateStudyItem(above, "study")
+        hierarchy.SetItemUID(folder, "DICOM", f"{patient}.1")
+        nodes = {}
+        for name in names:
+            nodes[name] = headless.volume(tools.head(1) if values is None else values, tools.grid(), name)
+            hierarchy.CreateItem(folder, nodes[name])  # in the application a plugin does it
+        return nodes
+
+    return study
+
+
+def chosen(panel) -> dict[str, str]:
+    from ThrombusSegParts.parameterNode import chosenVolumes
+
+    return {name: node.GetName() for name, node in chosenVolumes(panel._parameterNode).items() if node is not None}
+
+
+def test_rows_fill_themselves_and_say_why(panel, studies) -> None:
+    studies("A", "t2_swi_tra", "ep2d_diff_b1000", "ep2d_diff_ADC", "t2_flair", "TOF_3D", "localizer")
+    panel.inputsPanel.fill()
+    assert chosen(panel) == {
+        "SWI": "t2_swi_tra", "DWI": "ep2d_diff_b1000", "ADC": "ep2d_diff_ADC", "FLAIR": "t2_flair", "TOF": "TOF_3D"
+    }  # fmt: skip
+    assert "Chosen by itself: " in panel.inputsPanel.ui.selectorSWI.toolTip
+    assert panel.ui.segmentButton.enabled
+
+
+def test_two_that_fit_one_row_are_told(panel, studies) -> None:
+    studies("A", "t2_swi_tra", "t2_swi_repeat")
+    panel.inputsPanel.fill()
+    ui = panel.inputsPanel.ui
+    assert ui.inputWarningSWI.pixmap == "warning" and "Would fit too: " in ui.inputWarningSWI.toolTip
+
+
+def test_a_choice_of_the_user_stays(panel, studies) -> None:
+    first = studies("A", "t2_swi_tra", "ep2d_diff_b1000")
+    panel.inputsPanel.fill()
+    panel._parameterNode.volumeDWI = None
+    panel._parameterNode.volumeSWI = first["ep2d_diff_b1000"]
+    studies("A", "ep2d_diff_b1000 again", "t2_flair")
+    panel.inputsPanel.fill()
+    assert chosen(panel)["SWI"] == "ep2d_diff_b1000" and "DWI" not in chosen(panel)
+    assert panel.inputsPanel.decided() == {"SWI", "DWI"}
+    panel.inputsPanel.fillAgain()
+    assert chosen(panel)["SWI"] == "t2_swi_tra" and panel.inputsPanel.decided() == set()
+
+
+def test_a_deleted_volume_leaves_its_row_empty(panel, headless, studies) -> None:
+    nodes = studies("A", "t2_swi_tra", "ep2d_diff_b1000")
+    panel.inputsPanel.fill()
+    headless.scene.RemoveNode(nodes["t2_swi_tra"])
+    assert chosen(panel) == {"DWI": "ep2d_diff_b1000"}
+
+
+def test_swapping_is_one_press(panel, studies) -> None:
+    studies("A", "t2_swi_tra", "ep2d_diff_b1000")
+    panel.inputsPanel.fill()
+    panel.inputsPanel.ui.inputSwapSWI.connected["clicked(bool)"]()
+    assert chosen(panel) == {"SWI": "ep2d_diff_b1000", "DWI": "t2_swi_tra"}
+    assert panel.inputsPanel.decided() == {"SWI", "DWI"}
+    assert "looks like another image" in panel.inputsPanel.ui.inputWarningSWI.toolTip
+
+
+def test_patients_are_not_mixed_unless_somebody_says_so(panel, studies) -> None:
+    studies("A", "t2_swi_tra")
+    other = studies("B", "ep2d_diff_b1000", "t2_flair")
+    panel.inputsPanel.fill()
+    assert chosen(panel) == {"DWI": "ep2d_diff_b1000", "FLAIR": "t2_flair"}  # the richer study, and none of the other's
+    panel._parameterNode.volumeSWI = slicer.mrmlScene.GetFirstNodeByName("t2_swi_tra")
+    ui = panel.inputsPanel.ui
+    assert "different patients" in ui.inputProblemLabel.text and not panel.ui.segmentButton.enabled
+    ui.inputCombineCheckBox.connected["clicked(bool)"](True)
+    assert panel.ui.segmentButton.enabled
+    panel._parameterNode.volumeDWI = None  # the permission was for other volumes
+    assert not panel.ui.segmentButton.enabled
+    panel._parameterNode.volumeFLAIR, panel._parameterNode.volumeSWI = None, other["ep2d_diff_b1000"]
+    assert panel.ui.segmentButton.enabled and not ui.inputProblemLabel.visible
+
+
+def test_a_study_loaded_while_segmenting_changes_no_row(panel, studies, monkeypatch) -> None:
+    monkeypatch.setattr(panel.inputsPanel, "_isBusy", lambda: True)
+    studies("A", "t2_swi_tra")
+    panel.inputsPanel.fill()
+    assert chosen(panel) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "text"),
+    [
+        ({}, "same", "Same grid as SWI"),
+        ({"spacing": (1.0, 1.0, 2.0)}, "resampled", "Will be resampled onto the grid of SWI"),
+        ({"origin": (500.0, 0.0, 0.0)}, "apart", "Does not overlap SWI"),
+    ],
+)
+def test_state_of_a_volume_against_the_reference(panel, headless, tools, change, key, text) -> None:
+    panel._parameterNode.volumeSWI = headless.volume(tools.head(1), tools.grid(), "swi")
+    panel._parameterNode.volumeFLAIR = headless.volume(tools.head(2), tools.grid(**change), "flair")
+    ui = panel.inputsPanel.ui
+    assert ui.inputStateSWI.pixmap == "reference"
+    assert ui.inputStateFLAIR.pixmap == key and text in ui.inputStateFLAIR.toolTip
+
+
+def test_other_coordinates_of_the_scanner_mean_registration(headless, tools) -> None:
+    from ThrombusSegParts.inputGuess import Origin
+    from ThrombusSegParts.inputState import stateOf
+
+    nodes = [headless.volume(tools.head(1), tools.grid(), name) for name in ("one", "other")]
+    for number, node in enumerate(nodes):
+        node.SetAttribute("DICOM.FrameOfReferenceUID", f"1.2.{number}")
+    assert stateOf("DWI", nodes[1], "SWI", nodes[0], (Origin(), Origin())).key == "registered"
+    assert stateOf("DWI", nodes[1], "SWI", nodes[0], (Origin("A"), Origin("B"))).key == "stranger"
+    assert stateOf("DWI", nodes[1], "SWI", nodes[0], (Origin("A", "1"), Origin("A", "2"))).key == "stranger"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "values", "doubt"),
+    [
+        ("ADC", 800.0 + 100 * np.random.default_rng(1).random((24, 20, 20)), ""),
+        ("ADC", 40000.0 * np.random.default_rng(1).random((24, 20, 20)), "not those of an ADC map"),
+        ("SWI", np.zeros((24, 20, 20)), "All its voxels are the same"),
+        ("TOF", np.random.default_rng(1).random((4, 20, 20)), "only 4 slices"),
+    ],
+)
+def test_a_volume_unlike_its_sequence_is_doubted(headless, sequence, values, doubt) -> None:
+    from ThrombusSegParts.inputGuess import candidateOf
+    from ThrombusSegParts.inputState import doubts
+
+    found = doubts(sequence, candidateOf(headless.volume(values, name="image")))
+    assert (found == []) if doubt == "" else any(doubt in each for each in found)
+
+
+def test_reference_is_the_one_the_library_takes() -> None:
+    from ThrombusSegParts.inputState import REFERENCE_ORDER
+
+    from ThrombusSegLib.preprocess.prepare import REFERENCE_ORDER as OURS
+
+    assert tuple(each.value for each in OURS) == REFERENCE_ORDER
+
+
+def test_cost_of_absence_is_told_for_exactly_these_sequences() -> None:
+    from ThrombusSegParts.absenceCost import costText
+
+    every = {"subsets": {"SWI+DWI": FIGURES, "SWI+DWI+ADC+FLAIR+TOF": {**FIGURES, "cases": 61}}}
+    text = costText(every, ["DWI", "SWI"])
+    assert "Without ADC, FLAIR, TOF: on simulated strokes SWI, DWI find 80 %" in text and "60 cases" in text
+    assert "All five find" in text and "61 cases" in text
+    assert "not known" in costText(every, ["SWI"]) and "not known" in costText({}, ["SWI"])
+    assert costText(every, []) == ""
+    assert "not known" in costText({"subsets": {"SWI": {"detection_rate": {"value": math.nan}}}}, ["SWI"])
+
+
+def test_evaluation_of_other_weights_does_not_count(tinyWeights, tmp_path) -> None:
+    import shutil
+
+    from ThrombusSegParts.absenceCost import evaluationFile, evaluationOf
+
+    weights = tmp_path / "mine.safetensors"
+    shutil.copy(tinyWeights, weights)
+    assert evaluationOf(str(weights)) == {}
+    from ThrombusSegLib.weights.registry import find_weights
+
+    for sha, known in ((find_weights(weights).sha256, True), ("0" * 64, False)):
+        content = {"weights": {"sha256": sha}, "subsets": {"SWI": FIGURES}}
+        evaluationFile(weights).write_text(json.dumps(content), encoding="utf-8")
+        assert bool(evaluationOf(str(weights))) is known
