@@ -136,6 +136,19 @@ def test_side_by_side_has_a_linked_view_for_each_sequence_and_a_way_back(headles
         assert document is not None and document.GetNumberOfNestedElements() == rows
 
 
+def test_surfaces_stand_among_two_slices(result, headless) -> None:
+    from ThrombusSegParts.overlay import showIn3D
+
+    views = {}
+    for name in ("Red", "Green", "Yellow"):
+        views[name] = headless.scene.AddNewNodeByClass("vtkMRMLSliceNode")
+        views[name].SetLayoutName(name)
+    for shown in (True, False):
+        showIn3D(result.segmentation, shown)
+        assert bool(result.segmentation.GetDisplayNode().GetVisibility3D()) is shown
+        assert [bool(views[name].GetSliceVisible()) for name in views] == [shown, shown, False]
+
+
 def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_path: Path) -> None:
     from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf, referenceOf
     from ThrombusSegParts.relabel import Relabeler, isCorrected, settingsOf

@@ -239,6 +239,22 @@ def stage_maps(driver: Driver) -> None:
     parameters.shownMap = ""
 
 
+def stage_layouts(driver: Driver) -> None:
+    """Surfaces in 3D, all sequences side by side, and the user's own layout again; what a slider costs."""
+    layout = slicer.app.layoutManager().layout
+    driver.ui.surfaceCheckBox.checked = True
+    driver.album("surfaces")
+    driver.ui.surfaceCheckBox.checked = False
+    driver.press(driver.ui.compareButton)
+    driver.album("side-by-side")
+    driver.press(driver.ui.compareButton)
+    driver.report["layoutKept"] = slicer.app.layoutManager().layout == layout
+    start = time.perf_counter()
+    driver.ui.thresholdSlider.value = 0.6
+    driver.report["secondsToRelabel"] = round(time.perf_counter() - start, 3)
+    driver.report["relabelled"] = driver.ui.resultLabel.text
+
+
 def stage_nothing(driver: Driver) -> None:
     """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
     driver.segment(options={"threshold": 1.0})

@@ -9,6 +9,8 @@ from .terminology import SEGMENTS
 #: The clot is a few voxels wide: a filling would hide what the reader wants to judge.
 FILL, OUTLINE = 0.15, 1.0
 _LINE_PIXELS = 2
+#: Slice views whose slice is shown in the 3D view too: a third one would hide what lies behind it.
+_SURROUNDINGS = ("Red", "Green")
 
 
 def styleOverlay(display: slicer.vtkMRMLSegmentationDisplayNode) -> None:
@@ -31,10 +33,17 @@ def showInfarct(display: slicer.vtkMRMLSegmentationDisplayNode, shown: bool) -> 
 
 
 def showIn3D(segmentation: slicer.vtkMRMLSegmentationNode, shown: bool) -> None:
-    """Surfaces in the 3D view; made when they are asked for."""
+    """Surfaces in the 3D view, made when they are asked for, among the slices that are on show."""
     display = segmentation.GetDisplayNode()
     if shown:
         segmentation.CreateClosedSurfaceRepresentation()
     display.SetVisibility3D(shown)
     display.SetOpacity3D(1.0)
     display.SetSegmentOpacity3D(SEGMENTS[1].name, 0.25)
+    scene = segmentation.GetScene()
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        node = scene.GetNthNodeByClass(index, "vtkMRMLSliceNode")
+        if node.GetLayoutName() in _SURROUNDINGS:
+            node.SetSliceVisible(shown)
+    if shown and hasattr(slicer, "app"):  # not where there is no application
+        slicer.util.resetThreeDViews()
