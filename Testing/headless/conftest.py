@@ -41,6 +41,10 @@ class FakeTimer:
     def start(self) -> None:
         self.isActive = True
 
+    @staticmethod
+    def singleShot(milliseconds: int, callback: Callable[[], None]) -> None:
+        """Never: there are no events."""
+
     def stop(self) -> None:
         self.isActive = False
 

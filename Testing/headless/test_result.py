@@ -136,7 +136,7 @@ def test_side_by_side_has_a_linked_view_for_each_sequence_and_a_way_back(headles
         assert document is not None and document.GetNumberOfNestedElements() == rows
 
 
-def test_surfaces_stand_among_two_slices(result, headless) -> None:
+def test_surfaces_stand_on_the_axial_slice(result, headless) -> None:
     from ThrombusSegParts.overlay import showIn3D
 
     views = {}
@@ -146,7 +146,7 @@ def test_surfaces_stand_among_two_slices(result, headless) -> None:
     for shown in (True, False):
         showIn3D(result.segmentation, shown)
         assert bool(result.segmentation.GetDisplayNode().GetVisibility3D()) is shown
-        assert [bool(views[name].GetSliceVisible()) for name in views] == [shown, shown, False]
+        assert [bool(views[name].GetSliceVisible()) for name in views] == [shown, False, False]
 
 
 def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_path: Path) -> None:

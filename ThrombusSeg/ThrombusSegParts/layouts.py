@@ -11,6 +11,8 @@ LAYOUT = 39481
 #: Views of this group follow each other, and those of the user's own layout do not.
 GROUP = 39481
 _TAG = "ThrombusSeg"
+#: Three views beside each other need this, pixels: narrower, their bars would widen the whole window.
+_THREE_COLUMNS = 1000
 
 
 def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> int:
@@ -24,7 +26,7 @@ def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> i
     """
     layout = _layoutNode()
     before = layout.GetViewArrangement()
-    description = layoutDescription(tuple(volumes))
+    description = layoutDescription(tuple(volumes), _room())
     if layout.IsLayoutDescription(LAYOUT):
         layout.SetLayoutDescription(LAYOUT, description)
     else:
@@ -38,7 +40,14 @@ def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> i
             composite.SetBackgroundVolumeID(volume.GetID())
             composite.SetForegroundVolumeID(None)
             composite.SetLinkedControl(True)
+    if hasattr(slicer, "app"):  # not where there is no application
+        slicer.util.resetSliceViews()
     return before
+
+
+def _room() -> int:
+    """Width of all views together, pixels."""
+    return int(slicer.app.layoutManager().viewport().width) if hasattr(slicer, "app") else _THREE_COLUMNS
 
 
 def restoreLayout(before: int) -> None:
@@ -51,9 +60,10 @@ def isComparing() -> bool:
     return _layoutNode().GetViewArrangement() == LAYOUT
 
 
-def layoutDescription(names: tuple[str, ...]) -> str:
-    """Slicer's XML: views in at most three columns."""
-    columns = min(3, len(names)) if len(names) != 4 else 2
+def layoutDescription(names: tuple[str, ...], room: int = _THREE_COLUMNS) -> str:
+    """Slicer's XML: views in two or three columns, as the room (pixels) allows."""
+    most = 3 if room >= _THREE_COLUMNS else 2
+    columns = min(most, len(names)) if len(names) != 4 else 2
     rows = [names[start : start + columns] for start in range(0, len(names), columns)]
     lines = "".join(
         f'<item><layout type="horizontal">{"".join(_view(name) for name in row)}</layout></item>' for row in rows
@@ -65,7 +75,7 @@ def _view(name: str) -> str:
     return (
         f'<item><view class="vtkMRMLSliceNode" singletontag="{_TAG}{name}">'
         '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">{name}</property>'
+        f'<property name="viewlabel" action="default">{name[0]}</property>'
         '<property name="viewcolor" action="default">#777777</property>'
         f'<property name="viewgroup" action="default">{GROUP}</property></view></item>'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -18,6 +19,8 @@ from .panelTexts import relabelText, resultText
 from .parameterNode import chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
 from .resultToScene import SegmentationResult
+
+_VIEWS_MILLISECONDS = 100
 
 
 class ResultPanel(PanelPart):
@@ -119,8 +122,8 @@ class ResultPanel(PanelPart):
             volumes = {key: node for key, node in chosenVolumes(self.parameterNode).items() if node is not None}
             before = compareSequences(volumes)
             self._layoutBefore = self._layoutBefore if isComparing() and self._layoutBefore is not None else before
-            if self.segmentation is not None:
-                self._jump(candidatesOf(self.segmentation), 0)
+            # The new views set themselves up when the application has drawn them, and would forget an earlier jump.
+            qt.QTimer.singleShot(_VIEWS_MILLISECONDS, lambda: self.jumpToRow(0))
         comparing = self._layoutBefore is not None and isComparing()
         self.ui.compareButton.text = _("Back to my layout") if comparing else _("Side by side")
 
