@@ -9,6 +9,8 @@ from typing import TextIO
 
 _WIDTH = 30
 _REDRAW_SECONDS = 0.05
+#: Where there is no terminal, long work writes a line so often, seconds.
+_QUIET_SECONDS = 60.0
 
 
 class ProgressBar:
@@ -52,3 +54,21 @@ class ProgressBar:
     @staticmethod
     def _columns() -> int:
         return max(20, min(100, shutil.get_terminal_size().columns))
+
+
+class Minutes:
+    """Progress for a log file: a line a minute, and one whenever another kind of work begins."""
+
+    def __init__(self) -> None:
+        self._kind, self._told = "", -_QUIET_SECONDS
+
+    def __call__(self, share: float, stage: str) -> bool:
+        """Write; never cancels."""
+        kind, now = stage.split(" ")[0].strip(","), time.monotonic()
+        if kind != self._kind or now - self._told > _QUIET_SECONDS:
+            self._kind, self._told = kind, now
+            print(f"{share:4.0%} {stage}", file=sys.stderr, flush=True)
+        return True
+
+    def close(self) -> None:
+        """Nothing is left to do."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from ..errors import Cancelled, ThrombusSegError
 from ..version import __version__
-from . import batch, benchmark, demo, evaluate, export, phantom, review, segment, train, weights, worker
+from . import batch, benchmark, demo, evaluate, experiment, export, phantom, review, segment, train, weights, worker
 
 #: Set to 1 to see the traceback of every error.
 DEBUG_VARIABLE = "THROMBUSSEG_DEBUG"
@@ -37,7 +37,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"thrombusseg {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in (segment, demo, batch, review, export, phantom, train, evaluate, benchmark, weights, worker):
+    for command in (
+        segment,
+        demo,
+        batch,
+        review,
+        export,
+        phantom,
+        train,
+        evaluate,
+        experiment,
+        benchmark,
+        weights,
+        worker,
+    ):
         command.add_parser(commands)
     return parser
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, MachineError
-from .bar import ProgressBar
+from .bar import Minutes, ProgressBar
 from .options import folder, is_there
 
 if TYPE_CHECKING:
     from ..training import TrainSettings
-
-#: Where there is no terminal, a line is written so often, seconds.
-_QUIET_SECONDS = 60.0
 
 
 def add_parser(commands: Any) -> None:
@@ -72,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = _fine_tuned(arguments, settings)
     assert settings is not None
     near = arguments.settings.parent if arguments.settings else Path.cwd()
-    bar = ProgressBar() if sys.stderr.isatty() else _Minutes()
+    bar = ProgressBar() if sys.stderr.isatty() else Minutes()
     try:
         weights = run_training(settings, near, arguments.out, resume=arguments.resume, progress=bar)
     except (MemoryError, RuntimeError) as error:
@@ -131,24 +127,6 @@ def _after(arguments: argparse.Namespace, weights: Path) -> None:
             for figure in (figures[part] for part in ("before", "after", "difference"))
         ]
         print(f"{name}: before {texts[0]}, after {texts[1]}, difference {texts[2]}")
-
-
-class _Minutes:
-    """Progress for a log file: a line a minute, and one whenever another kind of work begins."""
-
-    def __init__(self) -> None:
-        self._kind, self._told = "", -_QUIET_SECONDS
-
-    def __call__(self, share: float, stage: str) -> bool:
-        """Write; never cancels."""
-        kind, now = stage.split(" ")[0].strip(","), time.monotonic()
-        if kind != self._kind or now - self._told > _QUIET_SECONDS:
-            self._kind, self._told = kind, now
-            print(f"{share:4.0%} {stage}", file=sys.stderr, flush=True)
-        return True
-
-    def close(self) -> None:
-        """Nothing is left to do."""
 
 
 def _is_memory(error: Exception) -> bool:

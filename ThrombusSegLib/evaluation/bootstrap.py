@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +34,13 @@ class Resamples:
 
     Args:
         patients: of each case, its patient; cases of one patient are drawn together.
+        seed: of the draws; two groups of other patients need two.
     """
 
-    def __init__(self, patients: Sequence[str]) -> None:
+    def __init__(self, patients: Sequence[str], seed: int = SEED) -> None:
         names = {name: place for place, name in enumerate(dict.fromkeys(patients))}
         count = len(names)
-        drawn = np.random.default_rng(SEED).multinomial(count, np.full(count, 1.0 / count), size=RESAMPLES)
+        drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=RESAMPLES)
         self.counts: Floats = drawn[:, [names[name] for name in patients]].astype(np.float64)
 
     def means(self, values: Floats) -> Floats:
@@ -70,3 +72,27 @@ def difference(patients: Sequence[str], first: Sequence[float], second: Sequence
     if np.isnan(one).all() or np.isnan(other).all():
         return Figure(None, None, None)
     return interval(float(np.nanmean(one) - np.nanmean(other)), resamples.means(one) - resamples.means(other))
+
+
+def difference_of_groups(
+    patients: Sequence[Sequence[str]], values: Sequence[Sequence[float]]
+) -> tuple[Figure, Literal["paired", "independent"]]:
+    """Mean of one group less mean of another, whether or not they are looks at the same patients.
+
+    Args:
+        patients: of each of the two groups, the patient of each case.
+        values: of each of the two groups, a value for each case; NaN for a case that does not count.
+
+    Returns:
+        The figure, and how it was resampled: "paired" where the groups have patients in common, who are drawn for both
+        alike; "independent" where they have none, and each group is drawn for itself.
+    """
+    if set(patients[0]) & set(patients[1]):
+        none = [[float("nan")] * len(group) for group in values]
+        both = difference([*patients[0], *patients[1]], [*values[0], *none[1]], [*none[0], *values[1]])
+        return both, "paired"
+    one, other = (np.asarray(group, dtype=np.float64) for group in values)
+    if np.isnan(one).all() or np.isnan(other).all():
+        return Figure(None, None, None), "independent"
+    drawn = [Resamples(patients[0]).means(one), Resamples(patients[1], SEED + 1).means(other)]
+    return interval(float(np.nanmean(one) - np.nanmean(other)), drawn[0] - drawn[1]), "independent"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from ..errors import MachineError
 from .matching import CaseScore, Pair
 
 RECORDS = "records.jsonl"
+#: Names of simulated cases: centre, and the seed and number that make the patient (`phantom.cohort`).
+_SIMULATED = re.compile(r"(.+)-(\d+-\d{4,})")
 #: Goes up when a line holds something else than before.
 VERSION = 1
 
@@ -41,6 +44,12 @@ class Record:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Of a simulated case, from truth.json: "sign_present" (susceptibility vessel sign), "volume_mm3", "segment"."""
     seconds: float = 0.0
+
+    @property
+    def patient(self) -> str:
+        """Whose scan it is. The simulator scans one patient at several centres: "B-7-0003" and "C-7-0003" are one."""
+        match = _SIMULATED.fullmatch(self.case)
+        return match.group(2) if match and match.group(1) == self.centre else self.case
 
     def to_line(self) -> str:
         """One line of JSON."""

@@ -58,6 +58,21 @@ def evaluate(
     Raises:
         InputError: a row without labels, or no rows.
     """
+    settings = settings or SegmentSettings()
+    records = look_at(rows, predictor, subsets=subsets, settings=settings, progress=progress, keep=keep)
+    return figures_of(records, predictor, subsets, settings)
+
+
+def look_at(
+    rows: list[ManifestRow],
+    predictor: Predictor,
+    *,
+    subsets: str = "prevalence",
+    settings: SegmentSettings | None = None,
+    progress: Progress = silent,
+    keep: Path | None = None,
+) -> list[Record]:
+    """The looks alone, one for each case and subset; see `evaluate`."""
     if not rows:
         raise InputError("The manifest has no cases.", "Add rows.")
     settings = settings or SegmentSettings()
@@ -72,7 +87,17 @@ def evaluate(
             file.add(_look(key, row, subset, predictor, settings))
             spent.append(time.perf_counter() - started)
         records.append(file.known[key])
-    return {**summarise_records(records, subsets), **_origin(predictor, settings)}
+    return records
+
+
+def figures_of(
+    records: Sequence[Record],
+    predictor: Predictor,
+    subsets: str = "prevalence",
+    settings: SegmentSettings | None = None,
+) -> dict[str, Any]:
+    """What `evaluate` returns, from looks that are there."""
+    return {**summarise_records(records, subsets), **_origin(predictor, settings or SegmentSettings())}
 
 
 def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]:
@@ -84,7 +109,7 @@ def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]
         "centres": {name: _figures(group) for name, group in _groups(records, [r.centre for r in records]).items()},
         "subsets": {name: _figures(group) for name, group in by_subset.items()},
         "strata": {name: _figures(group) for name, group in _strata(records).items()},
-        "froc": froc(records, [record.case for record in records]),
+        "froc": froc(records, [record.patient for record in records]),
         "calibration": calibration(records),
         "scores": [_score_line(record) for record in records],
     }
@@ -95,7 +120,7 @@ def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]
 
 
 def _figures(records: Sequence[Record]) -> dict[str, Any]:
-    return summarise([record.score for record in records], [record.case for record in records]).as_dict()
+    return summarise([record.score for record in records], [record.patient for record in records]).as_dict()
 
 
 def _groups(records: Sequence[Record], names: Sequence[str]) -> dict[str, list[Record]]:

@@ -33,9 +33,9 @@ def costs_of_absence(records: Sequence[Record]) -> dict[str, Any]:
             if sequence in names and (case, names - {sequence}) in looks
         ]
         if pairs:
-            cases = [one.case for one, _ in pairs]
+            patients = [one.patient for one, _ in pairs]
             figure = difference(
-                cases, [detection(one.score) for one, _ in pairs], [detection(other.score) for _, other in pairs]
+                patients, [detection(one.score) for one, _ in pairs], [detection(other.score) for _, other in pairs]
             )
             costs[sequence] = {"detection_rate": vars(figure), "pairs": len(pairs)}
     return costs

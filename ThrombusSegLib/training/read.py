@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import InputError
 from .settings import TrainSettings
+
+Table = TypeVar("Table")
 
 #: Where settings stood in files of the first version.
 MOVED = {"manifest": "data", "thrombus_weight": "loss", "infarct_share": "loss"}
@@ -21,31 +24,51 @@ _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
 def read_settings(path: Path) -> TrainSettings:
-    """Settings from a TOML file. Paths in it are relative to the file.
+    """Settings of a training from a TOML file. Paths in it are relative to the file.
+
+    Raises:
+        InputError: see `read_table`.
+    """
+    return read_table(path, TrainSettings, MOVED)
+
+
+def read_table(path: Path, kind: type[Table], moved: Mapping[str, str] = MappingProxyType({})) -> Table:
+    """A settings dataclass from a TOML file.
+
+    Args:
+        path: the file.
+        kind: the dataclass; its fields are settings, dataclasses for tables, tuples and mappings of either.
+        moved: settings that once stood at the top, and the table they belong to now.
 
     Raises:
         InputError: no file, no TOML, an unknown setting, a value of the wrong kind or out of its range, or settings
             that contradict each other; the sentence names the file, the line and the setting.
     """
-    if not path.is_file():
-        raise InputError(f"There is no settings file {path.name}.", "Check its path.")
+    text = read_text(path)
+    values, lines = tomllib.loads(text), find_lines(text)
+    for name in moved.keys() & values.keys():
+        values.setdefault(moved[name], {}).setdefault(name, values.pop(name))
+        lines[f"{moved[name]}.{name}"] = lines[name]
     try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from error
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
-    lines = find_lines(text)
-    for name in MOVED.keys() & values.keys():
-        values.setdefault(MOVED[name], {}).setdefault(name, values.pop(name))
-        lines[f"{MOVED[name]}.{name}"] = lines[name]
-    try:
-        settings: TrainSettings = _build(TrainSettings, values, "")
+        settings: Table = _build(kind, values, "")
     except InputError as error:
         where = _line_of(error.sentence, lines)
         raise InputError(f"{path.name}{f', line {where}' if where else ''}: {error.sentence}", error.advice) from error
     return settings
+
+
+def read_text(path: Path) -> str:
+    """The text of a settings file that is valid TOML; `InputError` where it is not."""
+    if not path.is_file():
+        raise InputError(f"There is no settings file {path.name}.", "Check its path.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from error
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
+    return text
 
 
 def find_lines(text: str) -> dict[str, int]:
@@ -99,6 +122,9 @@ def _build(kind: type[Any], values: dict[str, Any], prefix: str) -> Any:
     for name in values:
         if name not in known:
             raise InputError(f"There is no setting '{prefix}{name}'.", f"Known: {', '.join(known)}.")
+    needed = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    if lacking := [name for name in needed if name not in values]:
+        raise InputError(f"{prefix}{lacking[0]} is missing.", "Add it.")
     built = {name: _convert(value, hints[name], prefix + name) for name, value in values.items()}
     try:
         return kind(**built)
@@ -116,6 +142,8 @@ def _named(error: InputError, prefix: str, values: Mapping[str, Any]) -> InputEr
 
 def _convert(value: Any, hint: Any, name: str) -> Any:
     """A value of TOML as the type of a field."""
+    if hint is object:  # checked by who uses it
+        return value
     if is_dataclass(hint):
         return _build(hint, _typed(value, dict, name, "a table"), name + ".")  # type: ignore[arg-type]
     origin, inner = get_origin(hint), get_args(hint)

@@ -1,0 +1,195 @@
+"""Experiments from their settings files: cases, figures, differences, pages, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from ThrombusSegLib.case import ManifestRow, write_manifest
+from ThrombusSegLib.cli.main import main
+from ThrombusSegLib.errors import InputError
+from ThrombusSegLib.evaluation.bootstrap import difference_of_groups
+from ThrombusSegLib.evaluation.matching import CaseScore
+from ThrombusSegLib.evaluation.record import Record
+from ThrombusSegLib.experiments import cohorts
+from ThrombusSegLib.experiments.settings import read_experiment
+from ThrombusSegLib.sequences import Sequence
+
+EVALUATION = """
+kind = "evaluation"
+title = "Two centres"
+weights = "{weights}"
+comparisons = [{{first = "one", second = "two"}}]
+[cohorts.home]
+centres = ["A"]
+cases = 3
+clot_free = 1
+seed = 7
+[cohorts.away]
+centres = ["B", "C"]
+cases = 2
+seed = 8
+cohort = "away"
+[evaluations.one]
+cohort = "home"
+[evaluations.two]
+cohort = "away"
+subsets = "all"
+"""
+
+
+@pytest.fixture
+def quick_simulator(images: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Cases of the same images with a made clot each, in no time; a list of the centres that were asked for."""
+    asked: list[str] = []
+
+    def write(out: Path, *, centre: str, cases: int, seed: int, clot_free: int, split: str, **_: object) -> Path:
+        asked.append(centre)
+        rows = []
+        for name in centre.split(","):
+            there = [Sequence.SWI, Sequence.DWI] if name == "A" else [Sequence.FLAIR]
+            for number in range(cases):
+                folder = out / f"{name}-{seed}-{number:04d}"
+                folder.mkdir(parents=True)
+                reference = sitk.ReadImage(str(images["SWI"]))
+                labels = np.zeros(reference.GetSize()[::-1], np.uint8)
+                clot = number < cases - clot_free
+                labels[5:7, 15 + number : 19 + number, 10:16] = clot
+                image = sitk.GetImageFromArray(labels)
+                image.CopyInformation(reference)
+                sitk.WriteImage(image, str(folder / "labels.nii.gz"))
+                (folder / "truth.json").write_text(json.dumps({"seed": seed, "clot": clot}))
+                paths = {each: folder / f"{each.value}.nii.gz" for each in there}
+                for each, path in paths.items():
+                    shutil.copyfile(images[each.value], path)
+                rows.append(ManifestRow(folder.name, name, split, paths, folder / "labels.nii.gz"))
+        write_manifest(out / "manifest.csv", rows)
+        return out / "manifest.csv"
+
+    monkeypatch.setattr(cohorts, "write_cohort", write)
+    return asked
+
+
+def run(settings: Path, out: Path, *more: str) -> int:
+    return main(["experiment", str(settings), "--out", str(out), "--device", "cpu", *more])
+
+
+def evaluation(tmp_path: Path, weights: Path) -> Path:
+    path = tmp_path / "two.toml"
+    path.write_text(EVALUATION.format(weights=Path(os.path.relpath(weights, tmp_path)).as_posix()), encoding="utf-8")
+    return path
+
+
+def test_evaluations_and_their_difference(
+    tmp_path: Path,
+    tiny_weights: Path,
+    quick_simulator: list[str],
+    finds_a_clot: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = evaluation(tmp_path, tiny_weights)
+    assert run(settings, tmp_path / "out") == 0
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    page = (tmp_path / "out" / "results.md").read_text()
+    assert capsys.readouterr().out.strip() == page.strip()
+    assert quick_simulator == ["A", "B,C"] and (tmp_path / "away" / "manifest.csv").exists()
+    one, two = (result["evaluations"][name] for name in ("one", "two"))
+    assert one["all_cases"]["cases"] == 3 and one["all_cases"]["with_thrombus"] == 2
+    assert two["all_cases"]["cases"] == 4 and "cost_of_absence" in two and "cost_of_absence" not in one
+    assert result["cohorts"]["away"]["seeds"] == [8] and result["cohorts"]["home"]["clot_free"] == 1
+    (pair,) = result["comparisons"]
+    rates = [each["all_cases"]["detection_rate"]["value"] for each in (one, two)]
+    assert pair["difference"]["detection_rate"]["value"] == pytest.approx(rates[0] - rates[1], abs=1e-3)
+    assert pair["resampled"] == "independent"
+    assert one["weights"]["sha256"] in page and "simulated cases of centre A (seed 7)" in page
+    assert "thrombusseg experiment two.toml" in page and str(tmp_path) not in page
+    assert str(tmp_path) not in json.dumps({name: result[name] for name in result if name != "settings"})
+
+
+def test_a_stopped_experiment_goes_on(
+    tmp_path: Path, tiny_weights: Path, quick_simulator: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ThrombusSegLib.evaluation import run as evaluation_run
+
+    looks: list[str] = []
+    real = evaluation_run._look
+
+    def counted(key: str, row: ManifestRow, *rest: object) -> Record:
+        if len(looks) == 4 and "stopped" not in looks:
+            looks.append("stopped")
+            raise KeyboardInterrupt
+        looks.append(row.case)
+        return real(key, row, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluation_run, "_look", counted)
+    settings = evaluation(tmp_path, tiny_weights)
+    assert run(settings, tmp_path / "out") == 130
+    assert not (tmp_path / "out" / "results.json").exists()
+    assert run(settings, tmp_path / "out") == 0
+    assert len(looks) - 1 == 7 and len(set(looks)) - 1 == 7 and len(quick_simulator) == 2
+    assert run(settings, tmp_path / "out") == 0 and len(looks) - 1 == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('kind = "evaluation"', 'kind = "guess"', "two.toml: kind is 'guess'. Known: evaluation, training comparison."),
+        ('title = "Two centres"', "", "two.toml: title is missing. Add it."),
+        ('cohort = "home"', 'cohort = "hom"', "evaluations.one.cohort is 'hom'. Known: home, away."),
+        ('subsets = "all"', 'subsets = "some"', "line 20: evaluations.two.subsets: subsets is 'some'."),
+        ("clot_free = 1", "clot_free = 4", "line 9: cohorts.home.clot_free: clot_free is 4, more than all."),
+        ('second = "two"', 'second = "three"', "comparisons.second is 'three'. Known: one, two."),
+    ],
+)
+def test_settings_at_fault_are_told_by_line(
+    tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, expected: str
+) -> None:
+    settings = evaluation(tmp_path, tiny_weights)
+    text = settings.read_text(encoding="utf-8")
+    assert old in text
+    settings.write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert run(settings, tmp_path / "out") == 2
+    assert expected in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_cases_is_refused(tmp_path: Path, quick_simulator: list[str]) -> None:
+    wanted = cohorts.CohortSettings(cases=2, seed=5, cohort="cases")
+    cohorts.make_cohort("home", wanted, tmp_path, tmp_path / "out")
+    assert cohorts.make_cohort("home", wanted, tmp_path, tmp_path / "out").facts.cases == 2
+    for other in ({"cases": 3}, {"seed": 6}, {"clot_free": 1}):
+        settings = cohorts.CohortSettings(**{"cases": 2, "seed": 5, "cohort": "cases", **other})  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="Cohort home"):
+            cohorts.make_cohort("home", settings, tmp_path, tmp_path / "out")
+    assert cohorts.make_cohort("any", cohorts.CohortSettings(cohort="cases"), tmp_path, tmp_path).facts.seeds == (5,)
+
+
+def test_one_patient_at_two_centres_is_one_patient() -> None:
+    score = CaseScore("c", 1, 1, 0, 0.5, 1.0, 1.0)
+    names = [("B-7-0003", "B"), ("C-7-0003", "C"), ("p-1", "B"), ("Lyon-1", "Lyon")]
+    records = [Record("k", case, centre, "SWI", score) for case, centre in names]
+    assert [record.patient for record in records] == ["7-0003", "7-0003", "p-1", "Lyon-1"]
+
+
+def test_differences_of_groups_against_plain_resampling() -> None:
+    random = np.random.default_rng(1)
+    one, two = list(random.random(80) + 0.3), list(random.random(50))
+    names = [[f"a{number}" for number in range(80)], [f"b{number}" for number in range(50)]]
+    figure, how = difference_of_groups(names, [one, two])
+    draws = [random.choice(one, 80).mean() - random.choice(two, 50).mean() for _ in range(4000)]
+    assert how == "independent" and figure.value == pytest.approx(np.mean(one) - np.mean(two), abs=1e-4)
+    assert [figure.low, figure.high] == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.02)
+    figure, how = difference_of_groups([names[0], names[0]], [[value + 0.1 for value in one], one])
+    assert how == "paired" and figure.low == figure.high == pytest.approx(0.1)
+
+
+def test_the_projects_own_experiments_can_be_read() -> None:
+    folder = Path(__file__).parents[2] / "Resources" / "Experiments"
+    found = {path.stem: read_experiment(path) for path in folder.glob("*.toml")}
+    assert {"monocentric", "multicentric", "subsets"} <= found.keys()
+    assert all(settings.title for settings in found.values())

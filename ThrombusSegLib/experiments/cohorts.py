@@ -1,0 +1,140 @@
+"""The cases of an experiment: simulated where they are not there yet, and what is to be said of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..case import ManifestRow, read_manifest
+from ..errors import InputError
+from ..phantom import write_cohort
+from ..phantom.cohort import find_centres
+from ..progress import Progress, silent
+from ..weights.checksum import sha256_of
+from .settings import CohortSettings
+
+
+@dataclass(frozen=True)
+class CohortFacts:
+    """What stands beside every figure from these cases."""
+
+    centres: tuple[str, ...]
+    cases: int
+    seeds: tuple[int, ...]
+    """Of the simulated patients; empty where they are not simulated."""
+    clot_free: int
+    """Simulated cases without a clot."""
+    simulated: bool
+    """Whether all of them are."""
+    split: str
+    manifest_sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @property
+    def words(self) -> str:
+        """Such as "200 simulated cases of centre A (seed 2003)"."""
+        where = f"centre{'s' * (len(self.centres) > 1)} {', '.join(self.centres)}"
+        seeds = f" (seed {', '.join(map(str, self.seeds))})" if self.seeds else ""
+        return f"{self.cases} {'simulated ' * self.simulated}cases of {where}{seeds}"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases that are there."""
+
+    manifest: Path
+    rows: list[ManifestRow]
+    facts: CohortFacts
+
+
+def make_cohort(
+    name: str,
+    settings: CohortSettings,
+    folder: Path,
+    out: Path,
+    *,
+    processes: int = 1,
+    progress: Progress = silent,
+) -> Cohort:
+    """Simulate the cohort unless it is there.
+
+    Args:
+        name: of the cohort in the experiment.
+        settings: of the cohort.
+        folder: what `settings.cohort` is relative to.
+        out: of the experiment; cases without a folder of their own go to `out`/cohorts/NAME.
+        processes: how many cases are simulated side by side.
+        progress: told after every case.
+
+    Raises:
+        InputError: the folder holds other cases than those that are asked for, or none.
+    """
+    place = folder / settings.cohort if settings.cohort else out / "cohorts" / name
+    manifest = place if place.suffix == ".csv" else place / "manifest.csv"
+    if settings.cases and not manifest.exists():
+        write_cohort(
+            manifest.parent,
+            centre=",".join(settings.centres),
+            cases=settings.cases,
+            seed=settings.seed,
+            clot_free=settings.clot_free,
+            processes=processes,
+            split=settings.split,
+            progress=progress,
+        )
+    rows = [row for row in read_manifest(manifest) if row.split == settings.split]
+    if not rows:
+        raise InputError(f"Cohort {name}: the manifest has no rows of split '{settings.split}'.", "Set split.")
+    _check_cases(name, settings, rows)
+    return Cohort(manifest, rows, _facts(rows, settings.split, manifest))
+
+
+def _check_cases(name: str, settings: CohortSettings, rows: list[ManifestRow]) -> None:
+    """What lies in the folder must be what the settings say: figures are told with them."""
+    if not settings.cases:
+        return
+    wanted = {
+        f"{centre.name}-{settings.seed}-{number:04d}"
+        for centre in find_centres(",".join(settings.centres))
+        for number in range(settings.cases)
+    }
+    differing = sorted(wanted ^ {row.case for row in rows})
+    if differing:
+        raise InputError(
+            f"Cohort {name}: the folder holds other cases than are asked for ({differing[0]} and others).",
+            "Mend centres, cases or seed, or choose another folder.",
+        )
+    clot_free = sum(_truth(row).get("clot") is False for row in rows)
+    if clot_free != settings.clot_free * len(settings.centres):
+        raise InputError(
+            f"Cohort {name}: {clot_free} of its cases have no clot, not {settings.clot_free} at each centre.",
+            "Mend clot_free, or choose another folder.",
+        )
+
+
+def _facts(rows: list[ManifestRow], split: str, manifest: Path) -> CohortFacts:
+    truths = [_truth(row) for row in rows]
+    return CohortFacts(
+        centres=tuple(dict.fromkeys(row.centre for row in rows)),
+        cases=len(rows),
+        seeds=tuple(sorted({truth["seed"] for truth in truths if "seed" in truth})),
+        clot_free=sum(truth.get("clot") is False for truth in truths),
+        simulated=all(truths),
+        split=split,
+        manifest_sha256=sha256_of(manifest),
+    )
+
+
+def _truth(row: ManifestRow) -> dict[str, Any]:
+    """What the simulator left beside the images; empty for other cases."""
+    path = next(iter(row.paths.values())).parent / "truth.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found

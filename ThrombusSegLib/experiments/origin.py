@@ -1,0 +1,67 @@
+"""Where figures come from: command, machine, day, versions; and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import MachineError
+from ..inference.result import versions
+
+RESULTS, PAGE = "results.json", "results.md"
+
+
+def origin_of(command: str, device: str) -> dict[str, Any]:
+    """What stands under every figure of an experiment.
+
+    Args:
+        command: that repeats it.
+        device: what the networks were run on, in words.
+    """
+    return {
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "device": device,
+        },
+        "versions": versions(),
+    }
+
+
+def _processor() -> str:
+    """The model's name where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        for line in told.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def line_of(origin: Mapping[str, Any]) -> str:
+    """The same as a sentence."""
+    machine = origin["machine"]
+    return (
+        f"Measured on {origin['created'][:10]} by `{origin['command']}` on {machine['device']} of a machine with "
+        f"{machine['cores']} cores ({machine['processor']}, {machine['system']})."
+    )
+
+
+def write_results(out: Path, result: Mapping[str, Any], page: str) -> None:
+    """results.json and results.md; the first is complete whenever it is there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in ((PAGE, page), (RESULTS, json.dumps(result, indent=1))):
+            unfinished = out / (name + ".unfinished")
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(out / name)
+    except OSError as error:
+        raise MachineError(f"The results cannot be written: {error.strerror}.", "Choose another --out.") from error

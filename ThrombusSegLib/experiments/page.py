@@ -1,0 +1,112 @@
+"""results.md: every figure in a sentence or a table, with where it comes from beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .cohorts import CohortFacts
+from .origin import line_of
+
+COLUMNS = {
+    "detection_rate": "detected",
+    "dice_all_cases": "Dice, all cases",
+    "dice_detected_cases": "Dice, detected",
+    "false_positives_per_scan": "false positives a scan",
+}
+WORDS = {
+    "detection_rate": "the share of thrombi detected",
+    "dice_all_cases": "Dice over all cases",
+    "false_positives_per_scan": "false positives a scan",
+}
+
+
+def page_of(result: Mapping[str, Any]) -> str:
+    """The page of an experiment of kind "evaluation"."""
+    lines = [f"# {result['title']}", "", notice(result), ""]
+    for name, found in result["evaluations"].items():
+        lines += [f"## {name}", "", sentence(result, found), "", *group_table(found), *_over_subsets(found)]
+    if result["comparisons"]:
+        lines += ["## Differences", ""]
+    for pair in result["comparisons"]:
+        lines += [difference_sentence(pair["first"], pair["second"], pair), ""]
+    return "\n".join([*lines, *origin_lines(result)])
+
+
+def notice(result: Mapping[str, Any]) -> str:
+    """What the reader must know before any figure."""
+    if all(facts["simulated"] for facts in result["cohorts"].values()):
+        return "All cases are simulated: no image of a patient is behind any of these figures."
+    return "Research software; figures hold for the data that are named with them."
+
+
+def sentence(result: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """The main figures of an evaluation, with data, seeds and weights."""
+    facts, figures, weights = cohort_of(result, found["cohort"]), found["all_cases"], found["weights"]
+    point = found["operating_point"]
+    looks = (
+        "" if found["sequences"] == "as acquired" else f", each with every subset of its sequences ({_looks(found)})"
+    )
+    return (
+        f"On {facts.words}, of which {facts.clot_free} have no clot{looks}, the weights {weights['name']} "
+        f"(trained on {weights['trained_on']}; SHA-256 {weights['sha256']}) at threshold {point['threshold']:g} and "
+        f"from {point['minimum_volume_mm3']:g} mm³ detect {cell(figures['detection_rate'])} of the "
+        f"{'simulated ' * facts.simulated}thrombi at {cell(figures['false_positives_per_scan'])} false positives a "
+        f"scan, with Dice {cell(figures['dice_all_cases'])} over all cases, a miss counting 0."
+    )
+
+
+def _looks(found: Mapping[str, Any]) -> str:
+    return f"{found['all_cases']['cases']} looks"
+
+
+def cohort_of(result: Mapping[str, Any], name: str) -> CohortFacts:
+    """What is known of the cases of an evaluation."""
+    values = result["cohorts"][name]
+    return CohortFacts(**{**values, "centres": tuple(values["centres"]), "seeds": tuple(values["seeds"])})
+
+
+def group_table(found: Mapping[str, Any]) -> list[str]:
+    """All cases, centres, strata and subsets, one a row."""
+    groups = {"all": found["all_cases"], **found["centres"], **found["strata"]}
+    if len(found["subsets"]) > 1:
+        groups |= found["subsets"]
+    lines = [f"| cases | n | {' | '.join(COLUMNS.values())} |", "|---" * (2 + len(COLUMNS)) + "|"]
+    for name, figures in groups.items():
+        lines.append(f"| {name} | {figures['cases']} | {' | '.join(cell(figures[each]) for each in COLUMNS)} |")
+    return [*lines, ""]
+
+
+def _over_subsets(found: Mapping[str, Any]) -> list[str]:
+    if "cost_of_absence" not in found:
+        return []
+    lines = ["| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
+    for name, cost in found["cost_of_absence"].items():
+        lines.append(f"| {name} | {cell(cost['detection_rate'])} | {cost['pairs']} |")
+    mean = found["weighted_by_prevalence"]
+    if mean["detection_rate"] is not None:
+        lines += [
+            "",
+            f"Weighted by how often the subsets occur at the simulated centres B to F: {mean['detection_rate']:.2f} "
+            f"detected at {mean['false_positives_per_scan']:.2f} false positives a scan (no interval).",
+        ]
+    return [*lines, ""]
+
+
+def difference_sentence(first: str, second: str, pair: Mapping[str, Any]) -> str:
+    """One evaluation less another."""
+    texts = [f"{words} {cell(pair['difference'][name], signed=True)}" for name, words in WORDS.items()]
+    return f"{first} less {second} ({pair['resampled']} bootstrap over patients): {', '.join(texts)}."
+
+
+def cell(figure: Mapping[str, float | None], *, signed: bool = False) -> str:
+    """A figure with its interval."""
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or low is None or high is None:
+        return "-"
+    return f"{value:{'+' * signed}.2f} ({low:.2f} to {high:.2f})"
+
+
+def origin_lines(result: Mapping[str, Any]) -> list[str]:
+    """The last lines of a page."""
+    return ["", "In brackets: 95 % interval, percentile bootstrap over patients. " + line_of(result["origin"]), ""]

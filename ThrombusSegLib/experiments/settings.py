@@ -1,0 +1,160 @@
+"""What an experiment is told: one TOML file, whose `kind` decides which of these dataclasses it fills."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import InputError
+from ..training.checks import check_choice, check_least
+from ..training.read import read_table, read_text
+
+Subsets = Literal["as acquired", "all"]
+
+
+@dataclass(frozen=True)
+class CohortSettings:
+    """Which cases: simulated ones, or those of a manifest."""
+
+    centres: tuple[str, ...] = ("A",)
+    """Simulated centres; the patients are the same at each, as with `thrombusseg phantom`."""
+    cases: int = 0
+    """How many at each centre (a count); 0: whatever `cohort` holds."""
+    clot_free: int = 0
+    """How many of them, the last ones, have no clot (a count)."""
+    seed: int = 0
+    """Of the simulated patients (no unit); never one that was trained or tuned on."""
+    split: str = "test"
+    """Rows of this split are taken."""
+    cohort: str = ""
+    """Folder of the cases, relative to the settings file, used as it is or filled; "" = a folder of the output."""
+
+    def __post_init__(self) -> None:
+        check_least("", self, 0, "cases", "clot_free", "seed")
+        if not self.cases and not self.cohort:
+            raise InputError("A cohort has neither cases nor a folder.", "Set cases, or cohort.")
+        if self.clot_free > self.cases:
+            raise InputError(f"clot_free is {self.clot_free}, more than all.", "Choose at most as many as cases.")
+        if self.cases and not self.centres:
+            raise InputError("centres is empty.", "Name at least one.")
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Weights over a cohort."""
+
+    cohort: str
+    """Name of the cohort, among `cohorts`."""
+    subsets: Subsets = "as acquired"
+    """"as acquired": each case with the sequences it has; "all": with every subset of them, and the averages over
+    subsets that follow from it."""
+    weights: str = ""
+    """Name of registered weights, or a file relative to the settings file; "" = those of the experiment."""
+
+    def __post_init__(self) -> None:
+        check_choice("", self, "subsets", Subsets)
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """One evaluation less another."""
+
+    first: str
+    """Name of an evaluation."""
+    second: str
+    """Name of the one that is taken away from it."""
+
+
+@dataclass(frozen=True)
+class EvaluationExperiment:
+    """Kind "evaluation"."""
+
+    title: str
+    """What it asks, in a few words."""
+    cohorts: Mapping[str, CohortSettings]
+    """Name -> cases."""
+    evaluations: Mapping[str, EvaluationSettings]
+    """Name -> what is evaluated, in this order."""
+    kind: str = "evaluation"
+    """Always this."""
+    weights: str = "default"
+    """Name of registered weights, or a file relative to the settings file."""
+    comparisons: tuple[ComparisonSettings, ...] = ()
+    """Differences that are reported."""
+
+    def __post_init__(self) -> None:
+        if not self.evaluations:
+            raise InputError("The experiment has no evaluations.", "Add a table [evaluations.NAME].")
+        for name, evaluation in self.evaluations.items():
+            known(f"evaluations.{name}.cohort", evaluation.cohort, self.cohorts)
+        for pair in self.comparisons:
+            known("comparisons.first", pair.first, self.evaluations)
+            known("comparisons.second", pair.second, self.evaluations)
+
+
+@dataclass(frozen=True)
+class TrainingExperiment:
+    """Kind "training comparison": variants of one training, each evaluated on the same cases."""
+
+    title: str
+    """What it asks, in a few words."""
+    base: str
+    """Settings file of the training, relative to this one."""
+    variants: Mapping[str, Mapping[str, object]]
+    """Name -> settings that differ from the base, in tables as there; in this order."""
+    reference: str
+    """Name of the variant that the others are compared with."""
+    cohorts: Mapping[str, CohortSettings]
+    """Name -> cases."""
+    evaluations: Mapping[str, EvaluationSettings]
+    """Name -> what every variant is evaluated on; `weights` stays empty."""
+    kind: str = "training comparison"
+    """Always this."""
+    training: str = ""
+    """Name of the cohort that is trained on; "" = what the base names."""
+    validation: str = ""
+    """Name of the cohort that chooses the weights; "" = what the base names."""
+    seeds: tuple[int, ...] = (1,)
+    """Each variant is trained with each of these seeds (no unit); the seed of the base is not used."""
+    comment: str = ""
+    """Stands above the results: what is to be known of the budget, or of what is left out."""
+
+    def __post_init__(self) -> None:
+        known("reference", self.reference, self.variants)
+        if not self.seeds or not self.evaluations:
+            raise InputError("There are no seeds or no evaluations.", "Give at least one of each.")
+        for name, evaluation in self.evaluations.items():
+            known(f"evaluations.{name}.cohort", evaluation.cohort, self.cohorts)
+            if evaluation.weights:
+                raise InputError(f"evaluations.{name}.weights is set.", "Leave it out: the variants are evaluated.")
+        for role in ("training", "validation"):
+            if getattr(self, role):
+                known(role, getattr(self, role), self.cohorts)
+
+
+Experiment = EvaluationExperiment | TrainingExperiment
+KINDS: Mapping[str, type[Experiment]] = {
+    "evaluation": EvaluationExperiment,
+    "training comparison": TrainingExperiment,
+}
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The settings of an experiment; paths in them are relative to the file.
+
+    Raises:
+        InputError: see `training.read.read_table`; also a name that stands for nothing, or another kind.
+    """
+    kind = tomllib.loads(read_text(path)).get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InputError(f"{path.name}: kind is {kind!r}.", f"Known: {', '.join(KINDS)}.")
+    return read_table(path, KINDS[kind])
+
+
+def known(setting: str, name: str, among: Mapping[str, object]) -> None:
+    """Raises `InputError` where a setting names nothing."""
+    if name not in among:
+        raise InputError(f"{setting} is '{name}'.", f"Known: {', '.join(among)}.")
