@@ -166,6 +166,8 @@ def test_a_folder_of_other_cases_is_refused(tmp_path: Path, quick_simulator: lis
         settings = cohorts.CohortSettings(**{"cases": 2, "seed": 5, "cohort": "cases", **other})  # type: ignore[arg-type]
         with pytest.raises(InputError, match="Cohort home"):
             cohorts.make_cohort("home", settings, tmp_path, tmp_path / "out")
+    fewer = cohorts.CohortSettings(cases=1, seed=5, cohort="cases")
+    assert cohorts.make_cohort("home", fewer, tmp_path, tmp_path / "out").facts.cases == 1
     assert cohorts.make_cohort("any", cohorts.CohortSettings(cohort="cases"), tmp_path, tmp_path).facts.seeds == (5,)
 
 
@@ -191,5 +193,133 @@ def test_differences_of_groups_against_plain_resampling() -> None:
 def test_the_projects_own_experiments_can_be_read() -> None:
     folder = Path(__file__).parents[2] / "Resources" / "Experiments"
     found = {path.stem: read_experiment(path) for path in folder.glob("*.toml")}
-    assert {"monocentric", "multicentric", "subsets"} <= found.keys()
+    assert {"monocentric", "multicentric", "subsets", "ablations", "baselines"} <= found.keys()
     assert all(settings.title for settings in found.values())
+
+
+TRAINING = """
+kind = "training comparison"
+title = "Parts"
+base = "base.toml"
+training = "train"
+reference = "ours"
+{more}
+[variants.ours]
+[variants."early fusion"]
+network = {{fusion = "channels"}}
+[variants."U-Net 2D"]
+baseline = {{kind = "unet_2d", widths = [4, 4, 4, 4, 4]}}
+dropout = {{kind = "constant"}}
+[cohorts.train]
+cases = 2
+seed = 1
+split = "train"
+[cohorts.test]
+cases = 2
+clot_free = 1
+seed = 2
+[evaluations.home]
+cohort = "test"
+"""
+BASE = """
+steps = 3
+batch = 2
+warmup_steps = 1
+precision = "float32"
+workers = 0
+[data]
+manifest = "none.csv"
+[validation]
+every = 0
+[crop]
+slices = 3
+pixels = 16
+[network]
+widths = [4, 8]
+attention_heads = 2
+"""
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Path:
+    (tmp_path / "base.toml").write_text(BASE, encoding="utf-8")
+    path = tmp_path / "parts.toml"
+    path.write_text(TRAINING.format(more="seeds = [3, 4]"), encoding="utf-8")
+    return path
+
+
+def test_variants_are_trained_judged_and_compared(
+    tmp_path: Path, comparison: Path, quick_simulator: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ThrombusSegLib.experiments import training
+
+    begun: list[str] = []
+    real = training.run_training
+
+    def stopped_once(settings: object, folder: Path, out: Path, **more: object) -> Path:
+        begun.append(out.name)
+        if len(begun) == 4:
+            raise KeyboardInterrupt
+        return real(settings, folder, out, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "run_training", stopped_once)
+    assert run(comparison, tmp_path / "out") == 130 and not (tmp_path / "out" / "results.json").exists()
+    assert run(comparison, tmp_path / "out") == 0
+    names = ["ours-3", "ours-4", "early-fusion-3", "early-fusion-4", "early-fusion-4", "U-Net-2D-3", "U-Net-2D-4"]
+    assert begun == names and len(quick_simulator) == 2
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    page = (tmp_path / "out" / "results.md").read_text()
+    trainings = [each for found in result["variants"].values() for each in found["trainings"]]
+    assert len({each["sha256"] for each in trainings}) == 6 and all(each["sha256"] in page for each in trainings)
+    assert [each["seed"] for each in trainings] == [3, 4] * 3 and {each["steps"] for each in trainings} == {3}
+    assert result["variants"]["ours"]["evaluations"]["home"]["all_cases"]["cases"] == 4
+    pairs = result["comparisons"]
+    assert [(pair["first"], pair["resampled"]) for pair in pairs] == [
+        ("early fusion", "paired"),
+        ("U-Net 2D", "paired"),
+    ]
+    assert "simulated cases of centre A (seed 2)" in page and str(tmp_path) not in page
+    assert sorted(path.name for path in (tmp_path / "out" / "runs" / "prepared").glob("*.facts.npz"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('reference = "ours"', 'reference = "theirs"', "reference is 'theirs'. Known: ours, early fusion, U-Net 2D."),
+        ('fusion = "channels"', 'fusion = "late"', "Variant early fusion: network.fusion: fusion is 'late'."),
+        ('network = {fusion = "channels"}', "steps = 9", "The variants differ in steps."),
+        ("dropout = {kind", "dropped = {kind", "Variant U-Net 2D: There is no setting 'dropped'."),
+        ('training = "train"', 'training = "trian"', "training is 'trian'. Known: train, test."),
+    ],
+)
+def test_variants_at_fault_are_told_before_anything_is_trained(
+    tmp_path: Path,
+    comparison: Path,
+    quick_simulator: list[str],
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    expected: str,
+) -> None:
+    text = comparison.read_text(encoding="utf-8")
+    assert old in text
+    comparison.write_text(text.replace(old, new), encoding="utf-8")
+    assert run(comparison, tmp_path / "out") == 2
+    assert expected in capsys.readouterr().err and not (tmp_path / "out" / "runs").exists()
+
+
+def test_the_projects_own_variants_have_a_common_budget(tmp_path: Path) -> None:
+    from ThrombusSegLib.experiments.cohorts import Cohort, CohortFacts
+    from ThrombusSegLib.experiments.training import plan
+
+    folder = Path(__file__).parents[2] / "Resources" / "Experiments"
+    facts = CohortFacts(("A",), 1, (1,), 0, True, "train", "0")
+    trainings = {}
+    for name in ("ablations", "baselines"):
+        settings = read_experiment(folder / f"{name}.toml")
+        made = {each: Cohort(tmp_path / each / "manifest.csv", [], facts) for each in settings.cohorts}
+        runs = plan(settings, made, folder, tmp_path, "auto")  # type: ignore[arg-type]
+        trainings[name] = {each.out.name: each.settings for each in runs}
+    shared = trainings["ablations"].keys() & trainings["baselines"].keys()
+    assert shared == {"gradual-ours-1"} and len(trainings["ablations"]) == 6 and len(trainings["baselines"]) == 4
+    assert trainings["ablations"]["gradual-ours-1"] == trainings["baselines"]["gradual-ours-1"]

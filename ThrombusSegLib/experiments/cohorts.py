@@ -90,31 +90,33 @@ def make_cohort(
     rows = [row for row in read_manifest(manifest) if row.split == settings.split]
     if not rows:
         raise InputError(f"Cohort {name}: the manifest has no rows of split '{settings.split}'.", "Set split.")
-    _check_cases(name, settings, rows)
+    rows = _chosen(name, settings, rows)
     return Cohort(manifest, rows, _facts(rows, settings.split, manifest))
 
 
-def _check_cases(name: str, settings: CohortSettings, rows: list[ManifestRow]) -> None:
-    """What lies in the folder must be what the settings say: figures are told with them."""
+def _chosen(name: str, settings: CohortSettings, rows: list[ManifestRow]) -> list[ManifestRow]:
+    """The rows that the settings describe; a folder may hold more cases of the same cohort."""
     if not settings.cases:
-        return
+        return rows
     wanted = {
         f"{centre.name}-{settings.seed}-{number:04d}"
         for centre in find_centres(",".join(settings.centres))
         for number in range(settings.cases)
     }
-    differing = sorted(wanted ^ {row.case for row in rows})
-    if differing:
+    lacking = sorted(wanted - {row.case for row in rows})
+    if lacking:
         raise InputError(
-            f"Cohort {name}: the folder holds other cases than are asked for ({differing[0]} and others).",
+            f"Cohort {name}: the folder holds other cases than are asked for; {lacking[0]} is not there.",
             "Mend centres, cases or seed, or choose another folder.",
         )
-    clot_free = sum(_truth(row).get("clot") is False for row in rows)
+    chosen = [row for row in rows if row.case in wanted]
+    clot_free = sum(_truth(row).get("clot") is False for row in chosen)
     if clot_free != settings.clot_free * len(settings.centres):
         raise InputError(
             f"Cohort {name}: {clot_free} of its cases have no clot, not {settings.clot_free} at each centre.",
             "Mend clot_free, or choose another folder.",
         )
+    return chosen
 
 
 def _facts(rows: list[ManifestRow], split: str, manifest: Path) -> CohortFacts:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..progress import Progress, part, silent
+from .comparison_page import comparison_page
 from .evaluating import make_cohorts, named, run_evaluations
 from .origin import origin_of, write_results
 from .page import page_of
@@ -47,8 +48,12 @@ def run_experiment(
     told = part(progress, 0.0, _MADE)
     cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=named(told, "cases"))
     told = part(progress, _MADE, 1.0)
-    assert isinstance(settings, EvaluationExperiment)
-    found, used = run_evaluations(settings, cohorts, folder, out, device=device, progress=told)
+    if isinstance(settings, EvaluationExperiment):
+        found, used = run_evaluations(settings, cohorts, folder, out, device=device, progress=told)
+    else:
+        from .training import run_comparison  # needs MONAI
+
+        found, used = run_comparison(settings, cohorts, folder, out, device=device, progress=told)
     result = {
         "title": settings.title,
         "kind": settings.kind,
@@ -57,5 +62,6 @@ def run_experiment(
         **found,
         "origin": origin_of(command, used),
     }
-    write_results(out, result, page_of(result))
+    page = page_of if isinstance(settings, EvaluationExperiment) else comparison_page
+    write_results(out, result, page(result))
     return result

@@ -22,7 +22,7 @@ class CohortSettings:
     centres: tuple[str, ...] = ("A",)
     """Simulated centres; the patients are the same at each, as with `thrombusseg phantom`."""
     cases: int = 0
-    """How many at each centre (a count); 0: whatever `cohort` holds."""
+    """How many at each centre, the first ones (a count); 0: whatever `cohort` holds."""
     clot_free: int = 0
     """How many of them, the last ones, have no clot (a count)."""
     seed: int = 0
@@ -119,6 +119,8 @@ class TrainingExperiment:
     """Name of the cohort that chooses the weights; "" = what the base names."""
     seeds: tuple[int, ...] = (1,)
     """Each variant is trained with each of these seeds (no unit); the seed of the base is not used."""
+    runs: str = ""
+    """Folder of trainings and prepared cases, relative to this file, that experiments may share; "" = in the output."""
     comment: str = ""
     """Stands above the results: what is to be known of the budget, or of what is left out."""
 

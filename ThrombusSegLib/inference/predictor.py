@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from ..errors import MachineError
-from ..network.blocks import fold_norms
+from ..network.blocks import make_ready
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from ..weights import WeightsEntry, load_network
@@ -46,14 +47,13 @@ class Predictor:
     Args:
         weights: which network.
         device: "auto", "cpu", "cuda" or "mps"; a missing one is replaced by the processor and `warning` says so.
+        network: the network of `weights`, called like `UpAttLLSTM`, where it is no network of ours; None: it is loaded.
     """
 
-    def __init__(self, weights: WeightsEntry, device: str = "auto") -> None:
+    def __init__(self, weights: WeightsEntry, device: str = "auto", network: nn.Module | None = None) -> None:
         self.weights = weights
         self.device, self.warning = choose_device(device)
-        network = load_network(weights)
-        fold_norms(network)
-        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = make_ready(load_network(weights) if network is None else network, self.device)
 
     def predict(self, prepared: Prepared, progress: Progress = silent) -> Prediction:
         """Probabilities and attention for the present sequences of one case.

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 #: Slope of the leaky rectifier for negative inputs, as in nnU-Net (Isensee et al. 2021).
 NEGATIVE_SLOPE = 0.01
@@ -46,3 +51,11 @@ def fold_norms(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, ConvNorm):
             module.fold()
+
+
+def make_ready(network: AnyNetwork, device: torch.device) -> AnyNetwork:
+    """The network on a device as it infers fastest: normalisations folded, channels last. It cannot be trained then."""
+    fold_norms(network)
+    if any(parameter.dim() == 5 for parameter in network.parameters()):  # "channels last" is for pictures, not volumes
+        return network.to(device)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

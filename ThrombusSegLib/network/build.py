@@ -8,7 +8,7 @@ from math import log
 from torch import nn
 
 from .decoder import UpStep
-from .encoder import FusedEncoder, SequenceEncoder
+from .encoder import ChannelEncoder, FusedEncoder, SequenceEncoder
 from .fusion import FusionAttention
 from .model import UpAttLLSTM
 from .position import HeadPosition
@@ -25,9 +25,12 @@ def build_network(settings: NetworkSettings | None = None) -> UpAttLLSTM:
     settings = settings or NetworkSettings()
     widths = settings.widths
     alone = widths[: settings.levels_per_sequence]
+    early = settings.fusion == "channels"
     return UpAttLLSTM(
-        encoder=SequenceEncoder(settings.sequences, alone),
-        fusions=[FusionAttention(width, settings.sequences, settings.attention_heads) for width in alone],
+        encoder=(ChannelEncoder if early else SequenceEncoder)(settings.sequences, alone),
+        fusions=[
+            FusionAttention(width, settings.sequences, settings.attention_heads) for width in (() if early else alone)
+        ],
         fused_encoder=FusedEncoder(widths[settings.levels_per_sequence - 1 :]),
         recurrences=_recurrences(settings),
         up_steps=[UpStep(coarse, width, gate=settings.gates) for width, coarse in pairwise(widths)],

@@ -57,6 +57,37 @@ class SequenceEncoder(nn.Module):
         return features
 
 
+class ChannelEncoder(nn.Module):
+    """Early fusion, for comparison: all sequences are channels of one picture, zeros stand for absent ones."""
+
+    def __init__(self, sequences: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.sequences = sequences
+        self.stem = ConvNorm(NEIGHBOURS * sequences, widths[0])
+        self.first = ConvNorm(widths[0], widths[0])
+        self.deeper = nn.ModuleList(ConvPair(width, next_width, stride=2) for width, next_width in pairwise(widths))
+
+    def forward(self, slices: Tensor, sequence_ids: list[int], present: Tensor) -> list[Tensor]:
+        """Encode.
+
+        Args:
+            slices: (B, M, S, 3, H, W), each slice with its neighbours.
+            sequence_ids: for each of the M which sequence it is.
+            present: (B, M) bool; where False, zeros take the place of what is given.
+
+        Returns:
+            For each level l a tensor (B * S, widths[l], H / 2**l, W / 2**l).
+        """
+        batch, _, count, neighbours, height, width = slices.shape
+        picture = slices.new_zeros(batch, self.sequences, count, neighbours, height, width)
+        here = present.view(*present.shape, 1, 1, 1, 1)
+        picture[:, sequence_ids] = torch.where(here, slices, torch.zeros_like(slices))
+        features = [self.first(self.stem(picture.transpose(1, 2).flatten(0, 1).flatten(1, 2)))]
+        for level in self.deeper:
+            features.append(level(features[-1]))
+        return features
+
+
 class FusedEncoder(nn.Module):
     """The coarser levels, after the fusion: (N, C, H, W) -> one tensor per level, each half as wide and high."""
 

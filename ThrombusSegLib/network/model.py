@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .decoder import UpStep
-from .encoder import FusedEncoder, SequenceEncoder, with_neighbours
+from .encoder import ChannelEncoder, FusedEncoder, SequenceEncoder, with_neighbours
 from .fusion import FusionAttention
 from .position import HeadPosition, along
 from .recurrence import BidirectionalConvLSTM
@@ -33,8 +33,8 @@ class UpAttLLSTM(nn.Module):
     """Shared slice encoder, attention over the present sequences, recurrence along slices, gated way up.
 
     Args:
-        encoder: the levels computed per sequence.
-        fusions: one per level of `encoder`.
+        encoder: the levels computed per sequence; for comparison those of all sequences as channels.
+        fusions: one per level of `encoder`; none where it fuses by itself.
         fused_encoder: the coarser levels.
         recurrences: one or None for each level, finest first.
         up_steps: one for each level but the coarsest, finest first.
@@ -44,7 +44,7 @@ class UpAttLLSTM(nn.Module):
 
     def __init__(
         self,
-        encoder: SequenceEncoder,
+        encoder: SequenceEncoder | ChannelEncoder,
         fusions: list[FusionAttention],
         fused_encoder: FusedEncoder,
         recurrences: list[BidirectionalConvLSTM | None],
@@ -139,7 +139,7 @@ class UpAttLLSTM(nn.Module):
         """Coordinates of slices (B, S), and of rows and columns, filled up, at the last fused level."""
         if window is None:
             window = images.new_tensor([[-1.0, 1.0]] * 3).expand(images.shape[0], 3, 2)
-        (slices, rows, columns), step = images.shape[2:], 2 ** (len(self.fusions) - 1)
+        (slices, rows, columns), step = images.shape[2:], 2 ** len(self.encoder.deeper)
         whole = 2 ** (self.levels - 1)
         height, width = (-(-size // whole) * whole // step for size in (rows, columns))
         return (
@@ -151,24 +151,34 @@ class UpAttLLSTM(nn.Module):
     def _encode(
         self, slices: Tensor, ids: list[int], present: Tensor, axes: tuple[Tensor, Tensor, Tensor]
     ) -> tuple[list[Tensor], Tensor]:
-        """(B, M, S, 3, H, W) -> fused features of each level (B, S, C, H, W), and attention (B, M, S, H, W).
-
-        Only present sequences are computed: an absent one costs nothing.
-        """
-        batch, sequences, count = slices.shape[:3]
-        chosen = [(row, column) for row, column in present.nonzero().tolist()]
-        stacks = torch.stack([slices[row, column] for row, column in chosen])
-        per_sequence = self.encoder(stacks, [ids[column] for _, column in chosen])
-        fused: list[Tensor] = []
-        attention = slices.new_zeros(batch, sequences, count, *slices.shape[-2:])
-        for features, fusion in zip(per_sequence, self.fusions, strict=True):
-            level, weights = fusion(_spread(features, chosen, batch, sequences, count), ids, present)
-            fused.append(level)
-            attention = attention + _enlarge(weights, attention) / len(self.fusions)
+        """(B, M, S, 3, H, W) -> fused features of each level (B, S, C, H, W), and attention (B, M, S, H, W)."""
+        batch, _, count = slices.shape[:3]
+        fused, attention = self._fuse(slices, ids, present)
         if self.position is not None:
             fused[-1] = self.position(fused[-1], axes)
         fused += self.fused_encoder(fused[-1])
         return [level.view(batch, count, *level.shape[1:]) for level in fused], attention
+
+    def _fuse(self, slices: Tensor, ids: list[int], present: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The levels of the encoder, fused (B * S, C, H, W), and attention (B, M, S, H, W).
+
+        Only present sequences are computed: an absent one costs nothing.
+        """
+        batch, sequences, count = slices.shape[:3]
+        attention = slices.new_zeros(batch, sequences, count, *slices.shape[-2:])
+        if isinstance(self.encoder, ChannelEncoder):  # nothing is known of shares: they are shown as equal
+            shares = present / present.sum(1, keepdim=True)
+            return self.encoder(slices, ids, present), attention + shares.view(batch, sequences, 1, 1, 1)
+        chosen = [(row, column) for row, column in present.nonzero().tolist()]
+        stacks = torch.stack([slices[row, column] for row, column in chosen])
+        fused: list[Tensor] = []
+        for features, fusion in zip(
+            self.encoder(stacks, [ids[column] for _, column in chosen]), self.fusions, strict=True
+        ):
+            level, weights = fusion(_spread(features, chosen, batch, sequences, count), ids, present)
+            fused.append(level)
+            attention = attention + _enlarge(weights, attention) / len(self.fusions)
+        return fused, attention
 
     def _decode_together(self, encoded: list[list[Tensor]], batch: int) -> Tensor:
         """From the coarsest level up to the finest recurrent one, all slices together: (B, S, C, H, W)."""

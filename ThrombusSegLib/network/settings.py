@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from typing import Literal, get_args
 
 from ..errors import InputError
+
+Fusion = Literal["attention", "channels"]
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,14 @@ class NetworkSettings:
     """Whether attention gates filter the skip connections (Oktay et al. 2018)."""
     position: bool = True
     """Whether the network is told where in the head it looks (`position`)."""
+    fusion: Fusion = "attention"
+    """"attention" over the sequences that are there; for comparison "channels": all enter as channels of one picture,
+    zeros where absent (early fusion)."""
 
     def __post_init__(self) -> None:
         depth = len(self.widths)
+        if self.fusion not in get_args(Fusion):
+            raise InputError(f"fusion is '{self.fusion}'.", f"Choose one of {', '.join(get_args(Fusion))}.")
         if depth < 2 or min(self.widths) < 1:
             raise InputError(f"Network widths {self.widths} are unusable.", "Give at least two positive widths.")
         if not 1 <= self.levels_per_sequence <= depth:

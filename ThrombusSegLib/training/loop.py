@@ -20,9 +20,9 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from ..errors import InputError
-from ..network import UpAttLLSTM, build_network
 from ..progress import Progress, report, silent
 from . import checkpoint
+from .baselines import Network, build_for
 from .clock import Clock
 from .crops import Batch
 from .distributed import World
@@ -40,7 +40,7 @@ from .validate import Validator
 class Trained:
     """What a run leaves."""
 
-    network: UpAttLLSTM
+    network: Network
     """The averaged weights: the best of all validations, or the last ones where there was none; on the processor."""
     steps: int
     """Optimizer steps that were done; fewer than asked for where patience ended the run."""
@@ -54,7 +54,7 @@ def train(
     out: Path,
     *,
     validator: Validator | None = None,
-    start: UpAttLLSTM | None = None,
+    start: Network | None = None,
     resume: bool = False,
     world: World | None = None,
     progress: Progress = silent,
@@ -106,9 +106,9 @@ def train(
 class Run:
     """Everything that a checkpoint holds, and what may be done with it."""
 
-    def __init__(self, settings: TrainSettings, world: World, start: UpAttLLSTM | None) -> None:
+    def __init__(self, settings: TrainSettings, world: World, start: Network | None) -> None:
         self.settings, self.world = settings, world
-        self.network = build_network(settings.network)
+        self.network = build_for(settings)
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         self.network.to(world.device)
@@ -163,10 +163,10 @@ class Run:
         copy_statistics(self.network, self.average.module)
         self.frozen = True
 
-    def averaged(self, feeder: Feeder, settling: int) -> UpAttLLSTM:
+    def averaged(self, feeder: Feeder, settling: int) -> Network:
         """A copy of the averaged network, ready to infer."""
         network = copy.deepcopy(self.average.module)
-        assert isinstance(network, UpAttLLSTM)
+        assert isinstance(network, Network)
         if not self.frozen:
             settle_norms(network, feeder.settling(self.step, settling), self.world.device)
         return network.eval()
@@ -194,7 +194,7 @@ class Run:
         """The weights that are kept."""
         if self.best is None:
             return Trained(self.averaged(feeder, SETTLING_STEPS).cpu(), self.step, None)
-        network = build_network(self.settings.network)
+        network = build_for(self.settings)
         network.load_state_dict(self.best["weights"])
         return Trained(network.eval(), self.step, self.best["verdict"])
 

@@ -13,9 +13,9 @@ from .crops import Batch
 SETTLING_STEPS, PASSING_STEPS = 60, 20
 
 
-def norms_of(network: nn.Module) -> list[nn.BatchNorm2d]:
+def norms_of(network: nn.Module) -> list[nn.BatchNorm2d | nn.BatchNorm3d]:
     """All normalisations below a network."""
-    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d)]
 
 
 def settle_norms(network: nn.Module, batches: Iterable[Batch], device: torch.device) -> None:

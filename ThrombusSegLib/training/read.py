@@ -57,6 +57,16 @@ def read_table(path: Path, kind: type[Table], moved: Mapping[str, str] = Mapping
     return settings
 
 
+def build_settings(values: dict[str, Any]) -> TrainSettings:
+    """Settings of a training from the tables of a TOML file, read and perhaps changed.
+
+    Raises:
+        InputError: an unknown setting, or a value of the wrong kind or out of its range.
+    """
+    settings: TrainSettings = _build(TrainSettings, values, "")
+    return settings
+
+
 def read_text(path: Path) -> str:
     """The text of a settings file that is valid TOML; `InputError` where it is not."""
     if not path.is_file():

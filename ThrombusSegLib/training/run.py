@@ -15,8 +15,9 @@ from ..network import NetworkSettings, UpAttLLSTM, build_network
 from ..phantom import find_centre
 from ..progress import Progress, part, report, silent
 from ..version import __version__
-from ..weights import WeightsMetadata, find_weights, load_network, save_network
+from ..weights import WeightsMetadata, find_weights, load_network
 from ..weights.header import read_header
+from .baselines import save_for
 from .cases import TrainingCase, load_cases
 from .checkpoint import cannot_write, describe, refuse_other_run
 from .distributed import World, describe_device, join_world
@@ -32,7 +33,13 @@ WEIGHTS = "weights.safetensors"
 
 
 def run_training(
-    settings: TrainSettings, folder: Path, out: Path, *, resume: bool = False, progress: Progress = silent
+    settings: TrainSettings,
+    folder: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    prepared: Path | None = None,
+    progress: Progress = silent,
 ) -> Path:
     """Train from a manifest, from simulated cases, or from both. Under torchrun, in Ray or SLURM all processes call it.
 
@@ -41,6 +48,7 @@ def run_training(
         folder: what paths in the settings are relative to.
         out: folder for prepared cases, checkpoint, log, `weights.safetensors` and `report.html`.
         resume: go on from the checkpoint in `out`.
+        prepared: folder of prepared cases, which several runs may share; None: one in `out`.
         progress: told throughout, by the first process.
 
     Returns:
@@ -54,7 +62,7 @@ def run_training(
     with join_world(settings.device, settings.batch) as world:
         told = progress if world.first else silent
         start = _initial(settings, folder)
-        source, rows = gather(settings, folder, out)
+        source, rows = gather(settings, folder, out, prepared)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -72,13 +80,15 @@ def run_training(
         )
         if world.first:
             report(told, 0.98, "writing weights and report")
-            save_network(trained.network, out / WEIGHTS, _metadata(settings, source, trained, out, world))
+            save_for(settings, trained.network, out / WEIGHTS, _metadata(settings, source, trained, out, world))
             write_report(out, settings, trained, validator, world)
         world.wait()
     return out / WEIGHTS
 
 
-def gather(settings: TrainSettings, folder: Path, out: Path) -> tuple[CaseSource, list[ManifestRow]]:
+def gather(
+    settings: TrainSettings, folder: Path, out: Path, prepared: Path | None = None
+) -> tuple[CaseSource, list[ManifestRow]]:
     """Where crops come from, and the rows to validate on. Reads manifests, and no image."""
     data, rows = settings.data, list[ManifestRow]()
     if data.manifest:
@@ -101,7 +111,7 @@ def gather(settings: TrainSettings, folder: Path, out: Path) -> tuple[CaseSource
     judged = judged[: settings.validation.cases] if settings.validation.every else []
     _check_files([*rows, *judged])
     _check_apart(rows, judged)
-    return CaseSource(rows, out / "prepared", data.registration, _pool(settings, folder, out, 0)), judged
+    return CaseSource(rows, prepared or out / "prepared", data.registration, _pool(settings, folder, out, 0)), judged
 
 
 def _pool(settings: TrainSettings, folder: Path, out: Path, further: int) -> SimulatedPool | None:

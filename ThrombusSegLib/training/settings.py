@@ -22,6 +22,7 @@ Registration = Literal["never", "auto", "always"]
 Schedule = Literal["cosine", "polynomial"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda"]
+BaselineKind = Literal["", "unet_2d", "unet_3d", "attention_unet_2d"]
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,21 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
+class BaselineSettings:
+    """A network of others that is trained instead of ours, for comparison; see `baselines`."""
+
+    kind: BaselineKind = ""
+    """MONAI's "unet_2d" (BasicUNet), "unet_3d" (UNet) or "attention_unet_2d" (AttentionUnet); "" = our network."""
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    """Channels at each level; "unet_2d" takes five."""
+
+    def __post_init__(self) -> None:
+        check_choice("baseline.", self, "kind", BaselineKind)
+        if len(self.widths) < 2 or min(self.widths) < 1 or (self.kind == "unet_2d" and len(self.widths) != 5):
+            raise InputError(f"baseline.widths is {list(self.widths)}.", "Give five positive numbers.")
+
+
+@dataclass(frozen=True)
 class TrainSettings:
     """One training run."""
 
@@ -288,6 +304,8 @@ class TrainSettings:
     """What is to become small."""
     network: NetworkSettings = field(default_factory=NetworkSettings)
     """Sizes of the network."""
+    baseline: BaselineSettings = field(default_factory=BaselineSettings)
+    """A network of others instead of ours."""
 
     def __post_init__(self) -> None:
         check_least("", self, 1, "steps", "batch", "checkpoint_every")
@@ -308,6 +326,11 @@ class TrainSettings:
             )
         if not self.data.manifest and not self.data.phantom_centre:
             raise InputError("data.manifest is missing, and so is data.phantom_centre.", "Name one of them, or both.")
+        if self.baseline.kind and self.initial_weights:
+            raise InputError(
+                f"initial_weights is '{self.initial_weights}', and baseline.kind is '{self.baseline.kind}'.",
+                "A network of others starts from scratch: leave initial_weights out.",
+            )
         if self.network.sequences != len(Sequence):
             raise InputError(f"network.sequences is {self.network.sequences}.", f"Choose {len(Sequence)}.")
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..network import UpAttLLSTM
+from .baselines import Network
 from .settings import TrainSettings
 
 #: A step costs three forward passes: the backward pass needs the gradients of inputs and of weights (Kaplan et al.,
@@ -42,7 +42,7 @@ class Speed:
 
 
 def measure_speed(
-    lines: list[dict[str, Any]], network: UpAttLLSTM, settings: TrainSettings, device: torch.device, *, half: bool
+    lines: list[dict[str, Any]], network: Network, settings: TrainSettings, device: torch.device, *, half: bool
 ) -> Speed | None:
     """Figures from the log of a run; None where it is empty. The first step, in which things start, is left out.
 
@@ -72,7 +72,7 @@ def measure_speed(
     )
 
 
-def count_step(network: UpAttLLSTM, settings: TrainSettings, sequences: float) -> float:
+def count_step(network: Network, settings: TrainSettings, sequences: float) -> float:
     """Operations of a step, 1e9: each present sequence adds the same, so one and all are counted and the rest is
     between.
 
@@ -86,7 +86,7 @@ def count_step(network: UpAttLLSTM, settings: TrainSettings, sequences: float) -
     return FORWARD_PASSES * (settings.batch * (one - each) + sequences * each)
 
 
-def _count_crop(network: UpAttLLSTM, settings: TrainSettings, sequences: int) -> float:
+def _count_crop(network: Network, settings: TrainSettings, sequences: int) -> float:
     size = (settings.crop.slices, settings.crop.pixels, settings.crop.pixels)
     images = torch.zeros((1, sequences, *size), device=next(network.parameters()).device)
     counter = FlopCounterMode(display=False)

@@ -24,11 +24,11 @@ from torch import nn
 from ..evaluation.matching import CaseScore, score_case
 from ..evaluation.metrics import detection_rate, dice_all_cases, false_positives_per_scan
 from ..lesions import CandidateSettings, find_candidates
-from ..network import UpAttLLSTM
-from ..network.blocks import fold_norms
+from ..network.blocks import make_ready
 from ..preprocess import PreprocessSettings
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
+from .baselines import Network
 from .cases import TrainingCase
 from .distributed import World
 from .settings import TrainSettings
@@ -105,7 +105,7 @@ class Validator:
         self.settings, self.world = settings, world or World()
         self.looks = _looks(cases, settings.seed)
 
-    def __call__(self, network: UpAttLLSTM, step: int, progress: Progress = silent) -> Verdict:
+    def __call__(self, network: Network, step: int, progress: Progress = silent) -> Verdict:
         """Score a network, which stays as it is."""
         ready = ready_to_infer(network, self.world.device)
         mine = range(self.world.rank, len(self.looks), self.world.size)
@@ -152,11 +152,9 @@ class Validator:
         return Verdict(step=step, **figures[own], sweep={f"{each:g}": figures[each] for each in figures}, looks=looks)
 
 
-def ready_to_infer(network: UpAttLLSTM, device: torch.device) -> UpAttLLSTM:
+def ready_to_infer(network: Network, device: torch.device) -> Network:
     """A copy as the predictor runs it: normalisations folded, channels last."""
-    ready = copy.deepcopy(network)
-    fold_norms(ready)
-    return ready.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return make_ready(copy.deepcopy(network), device)
 
 
 def predict(network: nn.Module, look: Look, device: torch.device) -> Volume:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..network import UpAttLLSTM
 from ..report.colours import window_of
 from ..report.figures import Frame, Outline, grey_slice, picture
 from ..sequences import Sequence
+from .baselines import Network
 from .validate import Look, Validator, Volume, predict, ready_to_infer
 
 #: How many looks are shown.
@@ -28,7 +28,7 @@ columns:2;column-gap:40px}
 """
 
 
-def worst_looks(validator: Validator, network: UpAttLLSTM, verdict: Mapping[str, Any]) -> str:
+def worst_looks(validator: Validator, network: Network, verdict: Mapping[str, Any]) -> str:
     """HTML: the worst looks of a verdict, misses first, then by Dice; drawn with the network that was kept."""
     order = sorted(range(len(validator.looks)), key=lambda number: _badness(verdict["looks"][number]), reverse=True)
     device = validator.world.device
