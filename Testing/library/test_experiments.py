@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -323,3 +324,16 @@ def test_the_projects_own_variants_have_a_common_budget(tmp_path: Path) -> None:
     shared = trainings["ablations"].keys() & trainings["baselines"].keys()
     assert shared == {"gradual-ours-1"} and len(trainings["ablations"]) == 6 and len(trainings["baselines"]) == 4
     assert trainings["ablations"]["gradual-ours-1"] == trainings["baselines"]["gradual-ours-1"]
+
+
+def test_the_settings_in_the_documentation_can_be_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    kinds = []
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block, encoding="utf-8")
+        kinds.append(read_experiment(path).kind)
+    assert kinds[:2] == ["evaluation", "training comparison"]
+    named = {path.stem for path in (Path(__file__).parents[2] / "Resources" / "Experiments").glob("*.toml")}
+    assert all(f"`{name}.toml`" in text for name in named)
