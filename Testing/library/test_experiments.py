@@ -140,7 +140,11 @@ def test_a_stopped_experiment_goes_on(
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('kind = "evaluation"', 'kind = "guess"', "two.toml: kind is 'guess'. Known: evaluation, training comparison."),
+        (
+            'kind = "evaluation"',
+            'kind = "guess"',
+            "two.toml: kind is 'guess'. Known: evaluation, training comparison, leave one patient out.",
+        ),
         ('title = "Two centres"', "", "two.toml: title is missing. Add it."),
         ('cohort = "home"', 'cohort = "hom"', "evaluations.one.cohort is 'hom'. Known: home, away."),
         ('subsets = "all"', 'subsets = "some"', "line 20: evaluations.two.subsets: subsets is 'some'."),
@@ -337,3 +341,83 @@ def test_the_settings_in_the_documentation_can_be_read(tmp_path: Path) -> None:
     assert kinds[:2] == ["evaluation", "training comparison"]
     named = {path.stem for path in (Path(__file__).parents[2] / "Resources" / "Experiments").glob("*.toml")}
     assert all(f"`{name}.toml`" in text for name in named)
+
+
+LEFT_OUT = """
+kind = "leave one patient out"
+title = "Real lesions"
+source = "Made for a test."
+patients = ["p1", "p2", "p3"]
+base = "base.toml"
+sizes_mm3 = [20]
+[sequences]
+SWI = "T1"
+FLAIR = "FLAIR"
+[variants.ours]
+"""
+
+
+@pytest.fixture
+def real_data(tmp_path: Path, images: dict[str, Path]) -> Path:
+    """Three patients with a lesion of 16 mm3 and one of 384 mm3 each."""
+    folder = tmp_path / "data"
+    reference = sitk.ReadImage(str(images["SWI"]))
+    for number in range(1, 4):
+        place = folder / f"p{number}"
+        place.mkdir(parents=True)
+        for name, source in (("T1", "DWI"), ("FLAIR", "FLAIR")):
+            shutil.copyfile(images[source], place / f"p{number}_{name}.nii.gz")
+        mask = np.zeros(reference.GetSize()[::-1], np.uint8)
+        mask[5:7, 15:19, 10:13], mask[8, 28, 20 + number] = 1, 1
+        image = sitk.GetImageFromArray(mask)
+        image.CopyInformation(reference)
+        sitk.WriteImage(image, str(place / f"p{number}_mask.nii.gz"))
+    (tmp_path / "base.toml").write_text(BASE, encoding="utf-8")
+    (tmp_path / "left.toml").write_text(LEFT_OUT, encoding="utf-8")
+    return folder
+
+
+def test_each_patient_is_judged_by_what_was_trained_on_the_others(tmp_path: Path, real_data: Path) -> None:
+    from ThrombusSegLib.training.run import WEIGHTS
+
+    assert run(tmp_path / "left.toml", tmp_path / "out", "--data", str(real_data)) == 0
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(result["patients"]) == ["p1", "p2", "p3"]
+    assert all(patient["by_size"] == [1, 1] for patient in result["patients"].values())
+    ours = result["variants"]["ours"]
+    assert [each["without"] for each in ours["trainings"]] == ["p1", "p2", "p3"]
+    assert len({each["sha256"] for each in ours["trainings"]}) == 3
+    looks = {name: figures["looks"] for name, figures in ours["subsets"].items()}
+    assert looks == {"with FLAIR": 6, "without FLAIR": 3, "T1": 3, "FLAIR": 3, "T1+FLAIR": 3}
+    for patient in ("p1", "p2", "p3"):
+        manifest = (tmp_path / "out" / "folds" / f"without-{patient}" / "manifest.csv").read_text()
+        assert f"{patient},real,test" in manifest and manifest.count(",train,") == 2
+        assert (tmp_path / "out" / "runs" / f"ours-1-without-{patient}" / WEIGHTS).exists()
+    page = (tmp_path / "out" / "results.md").read_text()
+    assert "Real images. Made for a test." in page and "simulated" not in page and str(tmp_path) not in page
+
+
+def test_lesions_are_counted_by_their_size(tmp_path: Path, real_data: Path) -> None:
+    from ThrombusSegLib.evaluation.matching import Pair
+    from ThrombusSegLib.experiments.leaving_out import figures_of
+
+    settings = read_experiment(tmp_path / "left.toml")
+    pair = Pair(384.0, 300.0, 10.0, 9.0, 1.0)
+    looks = [
+        Record("k", "p1", "real", "SWI+FLAIR", CaseScore("p1", 2, 1, 1, 0.6, 400.0, 310.0, (pair,))),
+        Record("k", "p1", "real", "SWI", CaseScore("p1", 2, 0, 0, 0.0, 400.0, 0.0)),
+    ]
+    found = figures_of(looks, {"p1": [384.0, 16.0]}, settings)["subsets"]  # type: ignore[arg-type]
+    assert found["with FLAIR"]["sensitivity_by_size"] == [0.0, 1.0] and found["with FLAIR"]["lesion_f1"] == 0.5
+    assert found["T1"]["lesion_sensitivity"] == 0.0 and found["T1"]["dice"] == 0.0
+    assert found["T1+FLAIR"]["by_patient"]["p1"]["false_positives_per_scan"] == 1.0
+
+
+def test_real_data_that_are_not_there_are_asked_for(
+    tmp_path: Path, real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "left.toml", tmp_path / "out") == 2
+    assert "Name it with --data." in capsys.readouterr().err
+    assert run(tmp_path / "left.toml", tmp_path / "out", "--data", str(tmp_path)) == 2
+    assert "p1_T1.nii.gz of patient p1 is not there." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

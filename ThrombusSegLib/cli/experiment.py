@@ -26,6 +26,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", type=folder, metavar="DIR", required=True, help="folder for cases, trainings, looks and results"
     )
+    parser.add_argument(
+        "--data", type=folder, metavar="DIR", help="folder of real data, where the experiment needs some"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: auto")
     parser.add_argument("--processes", type=int, default=1, metavar="P", help="cases simulated at a time (default: 1)")
     parser.set_defaults(func=run)
@@ -40,8 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.processes} processes were asked for.", "Ask for at least one (--processes).")
     try:
         import scipy  # noqa: F401
+
+        if settings.kind != "evaluation":
+            import monai  # noqa: F401
     except ImportError as error:
-        raise MachineError("Experiments need scipy.", "Install it: pip install 'ThrombusSegLib[evaluate]'.") from error
+        raise MachineError(
+            f"This experiment needs {error.name}.", "Install it: pip install 'ThrombusSegLib[train,evaluate]'."
+        ) from error
     from ..experiments.origin import PAGE
     from ..experiments.run import run_experiment
 
@@ -52,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.settings.parent,
             arguments.out,
             command=_command(arguments),
+            data=arguments.data,
             device=arguments.device,
             processes=arguments.processes,
             progress=bar,
@@ -64,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _command(arguments: argparse.Namespace) -> str:
     """What repeats the figures; no folder of the user's beyond what lies in the project."""
-    return f"thrombusseg experiment {shlex.quote(_shown(arguments.settings))} --out DIR"
+    data = " --data DATA" if arguments.data else ""
+    return f"thrombusseg experiment {shlex.quote(_shown(arguments.settings))}{data} --out DIR"
 
 
 def _shown(path: Path) -> str:

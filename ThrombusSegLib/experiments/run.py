@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,18 @@ from typing import Any
 from ..progress import Progress, part, silent
 from .comparison_page import comparison_page
 from .evaluating import make_cohorts, named, run_evaluations
+from .leaving_out_page import leaving_out_page
 from .origin import origin_of, write_results
 from .page import page_of
-from .settings import EvaluationExperiment, Experiment
+from .settings import EvaluationExperiment, Experiment, LeaveOneOutExperiment, TrainingExperiment
 
 #: Share of the progress that simulating the cases takes.
 _MADE = 0.1
+PAGES: dict[type, Callable[[dict[str, Any]], str]] = {
+    EvaluationExperiment: page_of,
+    TrainingExperiment: comparison_page,
+    LeaveOneOutExperiment: leaving_out_page,
+}
 
 
 def run_experiment(
@@ -23,6 +30,7 @@ def run_experiment(
     out: Path,
     *,
     command: str,
+    data: Path | None = None,
     device: str = "auto",
     processes: int = 1,
     progress: Progress = silent,
@@ -34,6 +42,7 @@ def run_experiment(
         folder: what paths in the settings are relative to.
         out: folder for cases, trainings, looks and results.
         command: that repeats it, for the results.
+        data: folder of real data, for experiments that need some; None: that of the settings.
         device: "auto", "cpu", "cuda" or "mps".
         processes: how many cases are simulated side by side.
         progress: told throughout; may cancel.
@@ -45,23 +54,34 @@ def run_experiment(
         InputError: cases, weights or settings are at fault.
         MachineError: memory, device or disk is.
     """
-    told = part(progress, 0.0, _MADE)
-    cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=named(told, "cases"))
-    told = part(progress, _MADE, 1.0)
-    if isinstance(settings, EvaluationExperiment):
-        found, used = run_evaluations(settings, cohorts, folder, out, device=device, progress=told)
-    else:
-        from .training import run_comparison  # needs MONAI
-
-        found, used = run_comparison(settings, cohorts, folder, out, device=device, progress=told)
+    found, used = _found(settings, folder, out, data, device, processes, progress)
     result = {
         "title": settings.title,
         "kind": settings.kind,
         "settings": asdict(settings),
-        "cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()},
         **found,
         "origin": origin_of(command, used),
     }
-    page = page_of if isinstance(settings, EvaluationExperiment) else comparison_page
-    write_results(out, result, page(result))
+    write_results(out, result, PAGES[type(settings)](result))
     return result
+
+
+def _found(
+    settings: Experiment, folder: Path, out: Path, data: Path | None, device: str, processes: int, progress: Progress
+) -> tuple[dict[str, Any], str]:
+    """What the kind of the experiment contributes to the results, and the device in words."""
+    if isinstance(settings, LeaveOneOutExperiment):
+        from .leaving_out import run_leaving_out  # needs MONAI, as does training
+
+        return run_leaving_out(settings, folder, out, data=data, device=device, progress=progress)
+    told = named(part(progress, 0.0, _MADE), "cases")
+    cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=told)
+    facts = {"cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()}}
+    told = part(progress, _MADE, 1.0)
+    if isinstance(settings, EvaluationExperiment):
+        found, used = run_evaluations(settings, cohorts, folder, out, device=device, progress=told)
+    else:
+        from .training import run_comparison
+
+        found, used = run_comparison(settings, cohorts, folder, out, device=device, progress=told)
+    return {**facts, **found}, used

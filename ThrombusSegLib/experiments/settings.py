@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
+from ..sequences import Sequence
 from ..training.checks import check_choice, check_least
 from ..training.read import read_table, read_text
 
@@ -137,10 +138,52 @@ class TrainingExperiment:
                 known(role, getattr(self, role), self.cohorts)
 
 
-Experiment = EvaluationExperiment | TrainingExperiment
+@dataclass(frozen=True)
+class LeaveOneOutExperiment:
+    """Kind "leave one patient out": real lesions of a few patients, each judged by what was trained on the others."""
+
+    title: str
+    """What it asks, in a few words."""
+    source: str
+    """Where the data come from: citation and licence."""
+    patients: tuple[str, ...]
+    """Their names, as they stand in the files'."""
+    sequences: Mapping[str, str]
+    """Place in the vocabulary -> which sequence of the data takes it, as it stands in the files' names."""
+    base: str
+    """Settings file of the training, relative to this one."""
+    variants: Mapping[str, Mapping[str, object]]
+    """Name -> settings that differ from the base, in tables as there; in this order."""
+    kind: str = "leave one patient out"
+    """Always this."""
+    data: str = ""
+    """Folder of the data, relative to this file, where --data does not name it."""
+    images: str = "{patient}/{patient}_{sequence}.nii.gz"
+    """Path of an image below the folder."""
+    labels: str = "{patient}/{patient}_mask.nii.gz"
+    """Path of the lesions' mask (0 and 1) below the folder."""
+    without: str = "FLAIR"
+    """The sequence whose absence is looked at by itself."""
+    sizes_mm3: tuple[float, ...] = (10.0, 30.0, 100.0)
+    """Limits between small and large lesions, mm3."""
+    seeds: tuple[int, ...] = (1,)
+    """Each variant is trained with each of these seeds (no unit)."""
+    comment: str = ""
+    """Stands above the results."""
+
+    def __post_init__(self) -> None:
+        if len(self.patients) < 2 or not self.seeds or not self.variants:
+            raise InputError("patients has fewer than two names, or there are no seeds or variants.", "Add some.")
+        for place in self.sequences:
+            known("sequences", place, {each.value: each for each in Sequence})
+        known("without", self.without, {name: name for name in self.sequences.values()})
+
+
+Experiment = EvaluationExperiment | TrainingExperiment | LeaveOneOutExperiment
 KINDS: Mapping[str, type[Experiment]] = {
     "evaluation": EvaluationExperiment,
     "training comparison": TrainingExperiment,
+    "leave one patient out": LeaveOneOutExperiment,
 }
 
 

@@ -29,7 +29,7 @@ from .evaluating import compare, evaluate_one, named
 from .settings import TrainingExperiment
 
 #: Share of a variant's time that its training takes.
-_TRAINED = 0.8
+TRAINED = 0.8
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def run_comparison(
         used = predictor.device.type
         trained[run.variant].append(facts_of(run, predictor))
         for done, (name, wanted) in enumerate(settings.evaluations.items()):
-            step = (1.0 - _TRAINED) / len(settings.evaluations)
-            judged = named(part(told, _TRAINED + done * step, _TRAINED + (done + 1) * step), run.name)
+            step = (1.0 - TRAINED) / len(settings.evaluations)
+            judged = named(part(told, TRAINED + done * step, TRAINED + (done + 1) * step), run.name)
             found = evaluate_one(wanted, cohorts[wanted.cohort], predictor, run.out / "evaluations" / name, judged)
             looks[run.variant].setdefault(name, []).extend(found.records)
     return {"budget": budget_of(runs), **tables(settings, looks, trained)}, used
@@ -105,18 +105,23 @@ def plan(
             for role, table in ((settings.training, "data"), (settings.validation, "validation")):
                 if role:
                     merged.setdefault(table, {})["manifest"] = str(cohorts[role].manifest.resolve())
-            try:
-                built = build_settings(merged)
-            except InputError as error:
-                raise InputError(f"Variant {variant}: {error.sentence}", error.advice) from error
-            if device in ("cpu", "cuda"):
-                built = replace(built, device=_device(device))
-            runs.append(Run(variant, seed, built, place / _folder(variant, seed)))
+            built = build_variant(variant, merged, device)
+            runs.append(Run(variant, seed, built, place / folder_of(variant, seed)))
     _check_equal_budget(runs)
     return runs
 
 
-def _folder(variant: str, seed: int) -> str:
+def build_variant(variant: str, values: dict[str, Any], device: str) -> TrainSettings:
+    """The settings of a variant; what is wrong is said with its name."""
+    try:
+        settings = build_settings(values)
+    except InputError as error:
+        raise InputError(f"Variant {variant}: {error.sentence}", error.advice) from error
+    return replace(settings, device=_device(device)) if device in ("cpu", "cuda") else settings
+
+
+def folder_of(variant: str, seed: int) -> str:
+    """The name of a run's folder."""
     return f"{re.sub('[^A-Za-z0-9]+', '-', variant).strip('-')}-{seed}"
 
 
@@ -149,7 +154,7 @@ def train_one(run: Run, base: Path, prepared: Path, progress: Progress) -> Path:
     weights = run.out / WEIGHTS
     if weights.is_file() and training_of(weights).get("settings") == json.loads(describe(run.settings)):
         return weights
-    told = named(part(progress, 0.0, _TRAINED), run.name)
+    told = named(part(progress, 0.0, TRAINED), run.name)
     return run_training(run.settings, base.parent, run.out, resume=True, prepared=prepared, progress=told)
 
 
