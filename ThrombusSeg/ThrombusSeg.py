@@ -101,6 +101,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The sections, from top to bottom."""
         from ThrombusSegParts.inputsPanel import InputsPanel
         from ThrombusSegParts.resultPanel import ResultPanel
+        from ThrombusSegParts.reviewDesk import ReviewDesk
+        from ThrombusSegParts.reviewPanel import ReviewPanel
         from ThrombusSegParts.runPanel import RunPanel
         from ThrombusSegParts.setupPanel import SetupPanel
 
@@ -112,7 +114,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel = ResultPanel(self.ui)
         inputsLayout = self.ui.inputsCollapsibleButton.layout()
         self.inputsPanel = InputsPanel(inputsLayout, self.ui, self.resourcePath, self.logic.isBusy)
-        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, self.setupPanel]
+        self.reviewPanel = ReviewPanel(self.ui, self.resourcePath, ReviewDesk())
+        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, self.reviewPanel, self.setupPanel]
 
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fakeWidgets import FakeIcon, FakeSettings, FakeWidget
+from fakeWidgets import FakeIcon, FakeSettings, FakeShortcut, FakeWidget
 
 try:
     import slicer
@@ -100,7 +100,7 @@ def _install_shells() -> None:
         shell.__dict__.update(content)
         sys.modules[name] = shell
 
-    module("qt", QTimer=FakeTimer)
+    module("qt", QTimer=FakeTimer, QShortcut=FakeShortcut, QKeySequence=str)
     module("slicer.i18n", tr=lambda text: text, translate=lambda _context, text: text)
     module(
         "slicer.ScriptedLoadableModule",
@@ -322,4 +322,5 @@ def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[obje
     panel.setup()
     yield panel
     panel.inputsPanel.close()
+    panel.reviewPanel.close()
     panel.removeObservers()

@@ -22,6 +22,11 @@ class FakeLayout:
     def insertWidget(self, index: int, widget: object) -> None:
         self.widgets.insert(index, widget)
 
+    insertRow = insertWidget
+
+    def addWidget(self, widget: object) -> None:
+        self.widgets.append(widget)
+
 
 class FakeWidget:
     """Any widget: attributes are its properties; of a combo box also the items. A form also has all it holds."""
@@ -29,7 +34,7 @@ class FakeWidget:
     def __init__(self) -> None:
         self.enabled, self.text, self.toolTip, self.plainText, self.currentPath = True, "", "", "", ""
         self.items: list[tuple[str, str]] = []
-        self.currentIndex, self.value, self.collapsed = -1, 0, True
+        self.currentIndex, self.value, self.collapsed, self.checked = -1, 0, True, False
         self.connected: dict[str, Callable] = {}
         self.table = None
         self.form, self._layout = types.SimpleNamespace(), FakeLayout()
@@ -83,8 +88,34 @@ class FakeWidget:
     def resizeColumnsToContents(self) -> None:
         pass
 
+    def selectRow(self, row: int) -> None:
+        self.selected = row
+
     def setMRMLTableNode(self, table) -> None:
         self.table = table
+
+
+class FakeShortcut:
+    """A key; a test presses it as Qt would, only where it lives."""
+
+    made: dict[str, FakeShortcut] = {}  # noqa: RUF012 - emptied for each test
+
+    def __init__(self, key: str, parent: object) -> None:
+        self.enabled, self.made[key] = True, self
+
+    def connect(self, signature: str, callback: Callable) -> None:
+        assert signature == "activated()"
+        self.callback = callback
+
+    def setEnabled(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+    @classmethod
+    def press(cls, key: str) -> bool:
+        """Whether anything happened."""
+        if cls.made[key].enabled:
+            cls.made[key].callback()
+        return cls.made[key].enabled
 
 
 class FakeSettings:

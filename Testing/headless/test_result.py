@@ -55,7 +55,7 @@ def test_numbers_are_those_of_the_library(result) -> None:
     Relabeler(result.segmentation).apply(0.5, 0.0)
     expected = find_candidates(imageOf(result.probability), CandidateSettings(0.5)).found
     table = result.candidates.GetTable()
-    lengths = [table.GetColumnByName("Length (mm)").GetValue(row) for row in range(3)]
+    lengths = [table.GetColumnByName("Length, Feret (mm)").GetValue(row) for row in range(3)]
     assert lengths == [round(each.length_feret_mm, 1) for each in expected]
     right = [table.GetColumnByName("Right (mm)").GetValue(row) for row in range(3)]
     assert right == [round(each.centroid_ras[0], 1) for each in expected]

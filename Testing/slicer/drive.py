@@ -255,6 +255,34 @@ def stage_layouts(driver: Driver) -> None:
     driver.report["relabelled"] = driver.ui.resultLabel.text
 
 
+def stage_review(driver: Driver) -> None:
+    """From candidate to candidate with the keys, a missed one clicked; what the table says of them."""
+    review = driver.panel.reviewPanel
+    section = review.ui.reviewCollapsibleButton
+    answered = lambda: not review.desk.worker.isBusy()  # noqa: E731
+    press_key(driver, "R")
+    driver.report["decidedWhileFolded"] = decisions(review)
+    section.collapsed = False
+    driver.settle()
+    for key in ("N", "P", "A"):
+        press_key(driver, key)
+    driver.wait(answered)
+    driver.report["decided"] = decisions(review)
+    driver.album("review", section)
+    press_key(driver, "R")
+    driver.report["rejected"] = [decisions(review), review.desk.case.voxelsChanged()]
+    press_key(driver, "Ctrl+Z")
+    driver.report["undone"] = [decisions(review), review.desk.case.voxelsChanged()]
+    driver.press(review.ui.missedButton)
+    click_in_view(driver, "Red", 0.62, 0.55)
+    driver.wait(lambda: answered() and not review.missed.isWaiting(), 60)
+    driver.report["missed"] = [decisions(review), review.ui.reviewMessageLabel.text]
+    driver.album("review-missed", section)
+    press_key(driver, "Ctrl+Z")
+    section.collapsed = True
+    driver.report["folded"] = decisions(review)
+
+
 def stage_nothing(driver: Driver) -> None:
     """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
     driver.segment(options={"threshold": 1.0})
@@ -349,6 +377,40 @@ def states(setup: object) -> dict[str, list]:
     from ThrombusSegParts.setupChecks import allStates
 
     return {state.name: [state.ok, state.detail] for state in allStates(setup.facts())}
+
+
+def decisions(review: object) -> list[str]:
+    """On each candidate."""
+    return [entry.decision for entry in review.desk.case.entries]
+
+
+def press_key(driver: Driver, key: str) -> None:
+    """As the keyboard does, with the mouse over the red slice view."""
+    view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
+    driver.window.activateWindow()
+    view.setFocus()
+    qt_test_key(view, key)
+    driver.settle(0.2)
+
+
+def qt_test_key(widget: object, key: str) -> None:
+    """Events of a key, with those that Qt asks first for shortcuts: PythonQt has no QTest."""
+    letter = key.split("+")[-1]
+    modifiers = qt.Qt.ControlModifier if "+" in key else qt.Qt.NoModifier
+    code = getattr(qt.Qt, f"Key_{letter}")
+    text = letter.lower() if modifiers == qt.Qt.NoModifier else ""
+    for kind in (qt.QEvent.ShortcutOverride, qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
+        qt.QApplication.sendEvent(widget, qt.QKeyEvent(kind, code, modifiers, text))
+
+
+def click_in_view(driver: Driver, name: str, across: float, down: float) -> None:
+    """Press and release the left button at a place of a slice view, in shares of its size."""
+    interactor = slicer.app.layoutManager().sliceWidget(name).sliceView().interactor()
+    width, height = interactor.GetSize()
+    interactor.SetEventInformation(int(width * across), int(height * (1 - down)), 0, 0)
+    for event in ("EnterEvent", "MouseMoveEvent", "LeftButtonPressEvent", "LeftButtonReleaseEvent"):
+        interactor.InvokeEvent(event)
+        driver.settle(0.1)
 
 
 def bring_into_view(widget: object, top: bool = False) -> None:

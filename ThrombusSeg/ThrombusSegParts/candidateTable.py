@@ -13,18 +13,21 @@ from .sequences import SEQUENCES
 #: (key in result.json, title with the unit, decimals, one line of explanation); what is read first stands first.
 COLUMNS = (
     ("candidate", "Rank", 0, "1 is the most suspicious"),
+    ("status", "Status", None, "What a reader has decided in the section Review"),
     ("probability_max", "Probability", 2, "Highest probability of a thrombus in the candidate; not calibrated"),
     ("volume_mm3", "Volume (mm³)", 0, "Voxels times the volume of one; on SWI it includes blooming"),
     ("side", "Side", None, "Side of the patient"),
     (
-        "segment",
+        "artery",
         "Artery (estimate)",
         None,
-        "The segment whose usual course is nearest; an estimate from a reference anatomy",
+        "The segment whose usual course is nearest, with its confidence; an estimate from a reference anatomy",
     ),
-    ("length_feret_mm", "Length (mm)", 1, "Greatest distance between two points of the candidate (Feret)"),
-    ("length_centreline_mm", "Along vessel (mm)", 1, "Length along the candidate's centreline"),
+    ("length_centreline_mm", "Length, centerline (mm)", 1, "Length along the candidate's centerline"),
+    ("length_feret_mm", "Length, Feret (mm)", 1, "Greatest distance between two points of the candidate (Feret)"),
     ("width_mm", "Width (mm)", 1, "Largest width across the length, within a slice"),
+    ("attention_on", "Rested on", None, "The sequence with the largest mean attention in the candidate"),
+    ("overlap_percent", "Diffusion overlap (%)", 0, "Share of its voxels within 5 mm of the diffusion restriction"),
     ("probability_mean", "Mean probability", 2, "Mean probability of a thrombus in the candidate"),
     *((f"attention_{name}", f"Attention {name}", 2, f"Mean attention paid to {name}") for name in SEQUENCES),
     ("centroid_right_mm", "Right (mm)", 1, "Center, toward the patient's right"),
@@ -34,7 +37,7 @@ COLUMNS = (
     ("last_slice", "Last slice", 0, "Last slice of the reference volume, counted from 1"),
 )
 #: Columns that are left out where no candidate has a value.
-_OPTIONAL = ("attention_", "segment", "length_centreline_mm")
+_OPTIONAL = ("attention_", "artery", "length_centreline_mm", "overlap_percent", "status", "probability_")
 
 
 def candidateTable(candidates: Sequence[Mapping[str, Any]]) -> slicer.vtkMRMLTableNode:
@@ -49,13 +52,26 @@ def candidateTable(candidates: Sequence[Mapping[str, Any]]) -> slicer.vtkMRMLTab
 
 def fillTable(node: slicer.vtkMRMLTableNode, candidates: Sequence[Mapping[str, Any]]) -> None:
     """Put other candidates into a table."""
+    candidates = [{**row, **_derived(row)} for row in candidates]
     table = vtk.vtkTable()
     shown = [column for column in COLUMNS if not _isAbsent(column[0], candidates)]
     for key, title, decimals, _explanation in shown:
         table.AddColumn(_column(title, [_rounded(row.get(key), decimals) for row in candidates]))
     node.SetAndObserveTable(table)
-    for _key, title, _decimals, explanation in shown:
-        node.SetColumnDescription(title, explanation)
+    describe(node)
+
+
+def describe(node: slicer.vtkMRMLTableNode, meanings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    """Give each column its tooltip.
+
+    Args:
+        meanings: by key, the library's definitions with "tooltip": unit, method, source and caution.
+    """
+    places = {"artery": "segment", "overlap_percent": "infarct_overlap"}
+    for key, title, _decimals, explanation in COLUMNS:
+        if node.GetTable().GetColumnByName(title) is not None:
+            known = (meanings or {}).get(places.get(key, key), {})
+            node.SetColumnDescription(title, str(known.get("tooltip") or explanation))
 
 
 def candidatePosition(table: slicer.vtkMRMLTableNode | None, row: int) -> tuple[float, float, float] | None:
@@ -68,6 +84,15 @@ def candidatePosition(table: slicer.vtkMRMLTableNode | None, row: int) -> tuple[
         return None
     right, anterior, superior = (float(column.GetValue(row)) for column in columns)
     return right, anterior, superior
+
+
+def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Cells that are made of several figures, or need another unit."""
+    artery, confidence, overlap = (row.get(key) for key in ("segment", "segment_confidence", "infarct_overlap"))
+    return {
+        "artery": f"{artery}, {float(confidence):.0%}" if artery and confidence else artery or "",
+        "overlap_percent": None if overlap in (None, "") else 100 * float(overlap),
+    }
 
 
 def _isAbsent(key: str, candidates: Sequence[Mapping[str, Any]]) -> bool:

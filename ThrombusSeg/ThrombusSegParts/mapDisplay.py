@@ -27,6 +27,11 @@ def referenceOf(segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLS
     return segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole())
 
 
+def gridOf(segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The volume on whose voxels a result is stored: its probability, else its reference."""
+    return mapsOf(segmentation).get("probability") or referenceOf(segmentation)
+
+
 def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: float) -> None:
     """Lay a map of this result over its reference volume in every slice view; an empty key takes it away."""
     maps = mapsOf(segmentation)
@@ -72,6 +77,15 @@ def jumpTo(scene: slicer.vtkMRMLScene, position: tuple[float, float, float]) -> 
     """Move every slice view to a point, RAS in mm, in its center."""
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
         scene.GetNthNodeByClass(index, "vtkMRMLSliceNode").JumpSliceByCentering(*position)
+
+
+def zoomTo(scene: slicer.vtkMRMLScene, millimeters: float) -> None:
+    """Let the shorter side of every slice view show so much; its center stays."""
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        view = scene.GetNthNodeByClass(index, "vtkMRMLSliceNode")
+        width, height, depth = view.GetFieldOfView()
+        scale = millimeters / min(width, height)
+        view.SetFieldOfView(width * scale, height * scale, depth)
 
 
 def _sliceComposites(scene: slicer.vtkMRMLScene) -> list[slicer.vtkMRMLSliceCompositeNode]:

@@ -7,6 +7,7 @@ checksum in the segmentation node, which a saved scene keeps.
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import Any
 
@@ -16,8 +17,11 @@ import vtk
 from .candidateTable import fillTable
 from .library import importLibrary
 from .mapDisplay import candidatesOf, mapsOf, referenceOf
-from .resultToScene import ATTRIBUTE
+from .resultToScene import ATTRIBUTE, CANDIDATES
 from .terminology import SEGMENTS
+from .voxels import maskOf
+
+__all__ = ["CHECKSUM", "Relabeler", "imageOf", "isCorrected", "maskOf", "rememberMask", "settingsOf"]
 
 CHECKSUM = ATTRIBUTE + "MaskChecksum"
 THROMBUS, INFARCT = (kind.name for kind in SEGMENTS)
@@ -45,14 +49,6 @@ def rememberMask(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
     mask = maskOf(segmentation, THROMBUS)
     if mask is not None:
         segmentation.SetAttribute(CHECKSUM, _checksum(mask))
-
-
-def maskOf(segmentation: slicer.vtkMRMLSegmentationNode, segment: str) -> Any:
-    """(K, J, I) uint8 on the grid of the result's maps; None without that segment or map."""
-    probability = mapsOf(segmentation).get("probability")
-    if probability is None or segmentation.GetSegmentation().GetSegment(segment) is None:
-        return None
-    return (slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, probability) > 0).astype("uint8")
 
 
 class Relabeler:
@@ -92,9 +88,10 @@ class Relabeler:
             self._probability, wanted, midline=self._midline, attention=self._attention
         )
         self._write(found.labels > 0)
-        table = candidatesOf(self.segmentation)
+        table, rows = candidatesOf(self.segmentation), self._rows(found.found)
         if table is not None:
-            fillTable(table, self._rows(found.found))
+            fillTable(table, rows)
+        self.segmentation.SetAttribute(CANDIDATES, json.dumps(rows))
         for key, value in (("Threshold", threshold), ("MinimumVolume", minimumVolume)):
             self.segmentation.SetAttribute(ATTRIBUTE + key, f"{value:g}")
         self.segmentation.SetAttribute(ATTRIBUTE + "ThrombusFound", str(bool(found.found)))

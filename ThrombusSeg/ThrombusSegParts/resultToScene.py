@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from .terminology import SEGMENTS
 
 #: Prefix of the attributes that tell what a node is; they are saved with the scene.
 ATTRIBUTE = "ThrombusSeg."
+#: The rows of the table of candidates with all their digits, JSON.
+CANDIDATES = ATTRIBUTE + "Candidates"
+#: Prefix of the references from a result to the volumes it was made of, by sequence.
+INPUT = ATTRIBUTE + "Input"
 
 #: Where a grid of a result and its reference volume may differ, in mm: NIfTI keeps the geometry in single precision.
 _GRID_TOLERANCE_MM = 1e-2
@@ -61,6 +66,7 @@ class ResultFiles:
 
     def __init__(self, folder: Path, summary: Mapping[str, Any], volumes: Mapping[str, WrittenVolume]) -> None:
         self.summary = summary
+        self.volumes = volumes
         self.reference = volumes[summary["reference"]]
         self.images: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}
         """In no scene yet: "segmentation", "probability", then by sequence."""
@@ -78,7 +84,7 @@ class ResultFiles:
         key = next((key for key in self._todo if key not in self.images), None)
         if key is None:
             return False
-        self.images[key] = _readOnGrid(self._todo[key], self.reference)
+        self.images[key] = readOnGrid(self._todo[key], self.reference)
         return True
 
 
@@ -97,13 +103,17 @@ def placeResult(scene: slicer.vtkMRMLScene, files: ResultFiles, name: str) -> Se
     table = candidateTable(files.summary["candidates"])
     placed = _Placed(scene, name, files.reference.node)
     try:
-        return placed.all(segmentation, maps, table, files.summary)
+        result = placed.all(segmentation, maps, table, files.summary)
     except BaseException:
         placed.undo()
         raise
+    for sequence, volume in files.volumes.items():
+        segmentation.SetNodeReferenceID(INPUT + sequence, volume.node.GetID())
+    segmentation.SetAttribute(CANDIDATES, json.dumps(list(files.summary["candidates"])))
+    return result
 
 
-def _readOnGrid(path: Path, reference: WrittenVolume) -> slicer.vtkMRMLScalarVolumeNode:
+def readOnGrid(path: Path, reference: WrittenVolume) -> slicer.vtkMRMLScalarVolumeNode:
     """The volume with exactly the geometry of the reference, from which the file may differ by rounding only.
 
     Slicer's reader turns a left-handed grid into a right-handed one by reversing the slices; that is undone here.

@@ -1,0 +1,46 @@
+"""Words of the annotator's sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from slicer.i18n import tr as _
+
+
+def statusText(decision: str) -> str:
+    """A decision in the table."""
+    texts = {
+        "undecided": _("to review"),
+        "accepted": _("✓ accepted"),
+        "rejected": _("✗ rejected"),
+        "unsure": _("? unsure"),
+        "added": _("+ added"),
+    }
+    return texts.get(decision, decision)
+
+
+def placeText(row: int, decisions: Sequence[str]) -> str:
+    """Which candidate is looked at, and how far the review is."""
+    if not decisions:
+        return _("No candidates. Add what was missed, or save the case as it is.")
+    done = sum(each != "undecided" for each in decisions)
+    if not 0 <= row < len(decisions):
+        text = _("{count} candidates, {done} decided.")
+        return text.format(count=len(decisions), done=done)
+    text = _("Candidate {number} of {count}: {status}. {done} decided.")
+    return text.format(number=row + 1, count=len(decisions), status=statusText(decisions[row]), done=done)
+
+
+def changesText(changes: Mapping[str, Mapping[str, int]] | None) -> str:
+    """Every voxel that was changed."""
+    if changes is None:
+        return _("The network's own mask is not known: changes are not counted.")
+    if not any(count for each in changes.values() for count in each.values()):
+        return _("No voxel was changed against the network's mask.")
+    words = {"thrombus": _("Thrombus"), "infarct": _("infarct")}
+    parts = [
+        _("{label}: {added} voxels added, {removed} removed").format(label=words[name], **each)
+        for name, each in changes.items()
+        if any(each.values())
+    ]
+    return _("Against the network's mask: {changes}.").format(changes="; ".join(parts))
