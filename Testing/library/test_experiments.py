@@ -143,7 +143,7 @@ def test_a_stopped_experiment_goes_on(
         (
             'kind = "evaluation"',
             'kind = "guess"',
-            "two.toml: kind is 'guess'. Known: evaluation, training comparison, leave one patient out.",
+            "two.toml: kind is 'guess'. Known: evaluation, training comparison, leave one patient out, slices.",
         ),
         ('title = "Two centres"', "", "two.toml: title is missing. Add it."),
         ('cohort = "home"', 'cohort = "hom"', "evaluations.one.cohort is 'hom'. Known: home, away."),
@@ -421,3 +421,62 @@ def test_real_data_that_are_not_there_are_asked_for(
     assert run(tmp_path / "left.toml", tmp_path / "out", "--data", str(tmp_path)) == 2
     assert "p1_T1.nii.gz of patient p1 is not there." in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+SLICES = """
+kind = "slices"
+title = "Real infarcts"
+source = "Made for a test."
+file = "slices.npz"
+base = "base.toml"
+weights = "{weights}"
+seed = 5
+"""
+
+
+def test_slices_are_judged_before_and_after_fine_tuning_on_others(
+    tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(4)
+    flair = random.integers(20, 60, (8, 40, 36)).astype(np.uint8)
+    masks = np.zeros(flair.shape, bool)
+    masks[:6, 10:16, 20:28] = True
+    flair[masks] = 120
+    packed = np.packbits(masks, axis=-1)
+    np.savez(tmp_path / "slices.npz", ids=np.arange(100, 108), flair=flair, mask=packed, mask_width=36)
+    weights = Path(os.path.relpath(tiny_weights, tmp_path)).as_posix()
+    (tmp_path / "slices.toml").write_text(SLICES.format(weights=weights), encoding="utf-8")
+    (tmp_path / "base.toml").write_text(
+        BASE.replace("slices = 3", "slices = 1").split("[network]")[0], encoding="utf-8"
+    )
+    assert run(tmp_path / "slices.toml", tmp_path / "out", "--data", str(tmp_path)) == 0
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    before, after = (result["evaluations"][name] for name in ("as shipped", "fine-tuned"))
+    assert before["sha256"] != after["sha256"] and before["all_cases"]["cases"] == after["all_cases"]["cases"] == 4
+    tuned, judged = result["data"]["tuned_on"], result["data"]["judged_on"]
+    assert tuned["with_infarct"] + judged["with_infarct"] == 6 and result["difference"]["resampled"] == "paired"
+    trained_on = {path.name.split("_")[0] for path in (tmp_path / "out" / "cases").glob("*_labels.nii.gz")}
+    judged_on = {f"p{score['case']}" for score in before["scores"]}
+    assert len(trained_on) == 4 and not trained_on & judged_on
+    page = (tmp_path / "out" / "results.md").read_text()
+    assert after["sha256"] in page and str(tmp_path) not in page
+    assert run(tmp_path / "slices.toml", tmp_path / "out", "--data", str(tmp_path / "out")) == 2
+    assert "slices.npz is not there." in capsys.readouterr().err
+
+
+def test_columns_of_slices_run_to_the_left(tmp_path: Path) -> None:
+    from ThrombusSegLib.experiments.slices import halves, read_slices
+
+    masks = np.zeros((1, 4, 10), bool)
+    masks[0, 1, 0] = True  # in the file the patient's left is on the left: the last column of an LPS image
+    np.savez(
+        tmp_path / "one.npz",
+        ids=np.array([7]),
+        flair=masks.astype(np.uint8),
+        mask=np.packbits(masks, axis=-1),
+        mask_width=10,
+    )
+    read = read_slices(tmp_path / "one.npz")
+    assert read.masks[0, 1].tolist() == [False] * 9 + [True] and read.mask(0, 2).GetPixel(9, 1, 0) == 2
+    one, other = halves(9, 3, 0)
+    assert sorted(one + other) == list(range(9)) and len(one) == 4 and set(halves(9, 3, 2)[1]) < set(other)

@@ -13,7 +13,14 @@ from .evaluating import make_cohorts, named, run_evaluations
 from .leaving_out_page import leaving_out_page
 from .origin import origin_of, write_results
 from .page import page_of
-from .settings import EvaluationExperiment, Experiment, LeaveOneOutExperiment, TrainingExperiment
+from .settings import (
+    EvaluationExperiment,
+    Experiment,
+    LeaveOneOutExperiment,
+    SlicesExperiment,
+    TrainingExperiment,
+)
+from .slices_page import slices_page
 
 #: Share of the progress that simulating the cases takes.
 _MADE = 0.1
@@ -21,6 +28,7 @@ PAGES: dict[type, Callable[[dict[str, Any]], str]] = {
     EvaluationExperiment: page_of,
     TrainingExperiment: comparison_page,
     LeaveOneOutExperiment: leaving_out_page,
+    SlicesExperiment: slices_page,
 }
 
 
@@ -74,6 +82,10 @@ def _found(
         from .leaving_out import run_leaving_out  # needs MONAI, as does training
 
         return run_leaving_out(settings, folder, out, data=data, device=device, progress=progress)
+    if isinstance(settings, SlicesExperiment):
+        from .slices import run_slices
+
+        return run_slices(settings, folder, out, data=data, device=device, progress=progress)
     told = named(part(progress, 0.0, _MADE), "cases")
     cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=told)
     facts = {"cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()}}

@@ -179,11 +179,41 @@ class LeaveOneOutExperiment:
         known("without", self.without, {name: name for name in self.sequences.values()})
 
 
-Experiment = EvaluationExperiment | TrainingExperiment | LeaveOneOutExperiment
+@dataclass(frozen=True)
+class SlicesExperiment:
+    """Kind "slices": infarcts on single real slices, judged by weights as they are and after fine-tuning on others."""
+
+    title: str
+    """What it asks, in a few words."""
+    source: str
+    """Where the data come from: citation and licence."""
+    file: str
+    """Name of the .npz file (`slices.read_slices`) in the folder of the data."""
+    base: str
+    """Settings file of the fine-tuning, relative to this one."""
+    kind: str = "slices"
+    """Always this."""
+    data: str = ""
+    """Folder of the data, relative to this file, where --data does not name it."""
+    weights: str = "default"
+    """Name of registered weights, or a file relative to the settings file."""
+    seed: int = 1
+    """Which half of the patients is fine-tuned on, and of the fine-tuning (no unit)."""
+    at_most: int = 0
+    """Patients in each half (a count); 0 = all."""
+    comment: str = ""
+    """Stands above the results."""
+
+    def __post_init__(self) -> None:
+        check_least("", self, 0, "seed", "at_most")
+
+
+Experiment = EvaluationExperiment | TrainingExperiment | LeaveOneOutExperiment | SlicesExperiment
 KINDS: Mapping[str, type[Experiment]] = {
     "evaluation": EvaluationExperiment,
     "training comparison": TrainingExperiment,
     "leave one patient out": LeaveOneOutExperiment,
+    "slices": SlicesExperiment,
 }
 
 
