@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
-from ThrombusSegLib.phantom import tissue
-from ThrombusSegLib.phantom.acquire import Distortion, add_noise, shim
+from ThrombusSegLib.phantom import find_centre, simulate_case, tissue
+from ThrombusSegLib.phantom.acquire import Distortion, add_complex_noise, add_noise, shim
 from ThrombusSegLib.phantom.body import infarcted
 from ThrombusSegLib.phantom.signal import (
     TissueMaps,
@@ -24,7 +27,10 @@ from ThrombusSegLib.phantom.signal import (
 )
 from ThrombusSegLib.phantom.space import Space
 from ThrombusSegLib.phantom.stroke import clot_tissue
+from ThrombusSegLib.sequences import Sequence
 
+#: A whole head, coarse: fast.
+COARSE = Space(size=(84, 104, 60), spacing=(2.0, 2.0, 2.5), origin=(-83.0, -95.0, -62.0))
 CUBE = Space(size=(64, 64, 64), spacing=(1.0, 1.0, 1.0), origin=(-31.5, -31.5, -31.5))
 
 
@@ -155,3 +161,28 @@ def test_clot_decays_faster_the_redder_it_is() -> None:
     white, red = clot_tissue(0.05), clot_tissue(1.5)
     assert red.t2_star_ms[1] < 15 < 50 < white.t2_star_ms[1]
     assert red.t2_star_ms[1] < red.t2_star_ms[0]
+
+
+def test_adc_is_flat_where_the_coil_shades() -> None:
+    """One receive field for both b-values: their ratio has none."""
+    centre = find_centre("E")
+    case = simulate_case(replace(centre, shading=0.5, motion_mm=0.0), 31, 0, clot=False, space=COARSE)
+    again = simulate_case(replace(centre, shading=0.0, motion_mm=0.0), 31, 0, clot=False, space=COARSE)
+    shaded, flat = (sitk.GetArrayFromImage(each.images[Sequence.ADC]) for each in (case, again))
+    dwi, plain = (sitk.GetArrayFromImage(each.images[Sequence.DWI]) for each in (case, again))
+    both = (shaded > 0) & (flat > 0)
+    ratio = dwi[both] / np.maximum(plain[both], 1.0)
+    assert np.percentile(ratio, 95) > 1.5 * np.percentile(ratio, 5), "the diffusion images are shaded"
+    middle = (flat > 500) & (flat < 1000) & both
+    rows = np.argwhere(middle)
+    for axis in (1, 2):
+        low = rows[:, axis] < np.median(rows[:, axis])
+        values = shaded[middle]
+        assert np.median(values[low]) == pytest.approx(np.median(values[~low]), rel=0.12)
+
+
+def test_noise_of_the_phase_goes_into_the_mask() -> None:
+    random = np.random.default_rng(3)
+    noisy = add_complex_noise(np.full((1, 64, 64), 10.0, np.complex64), 0.5, random)
+    assert float(np.angle(noisy).std()) == pytest.approx(0.05, rel=0.1)  # sigma over signal, radians
+    assert float(np.abs(noisy).std()) == pytest.approx(0.5, rel=0.1)

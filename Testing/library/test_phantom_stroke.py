@@ -9,11 +9,12 @@ import pytest
 import SimpleITK as sitk
 
 from ThrombusSegLib.errors import InputError
+from ThrombusSegLib.phantom import stroke as stroke_module
 from ThrombusSegLib.phantom import tissue
 from ThrombusSegLib.phantom.anatomy import Head, build_head
 from ThrombusSegLib.phantom.real import find_real_shapes, real_infarct, with_real_tissue
 from ThrombusSegLib.phantom.space import Space, Tubes
-from ThrombusSegLib.phantom.stroke import SEGMENTS, WIDENING, Stroke, draw_stroke
+from ThrombusSegLib.phantom.stroke import SEGMENTS, WIDENING, Stroke, draw_mimic, draw_stroke
 from ThrombusSegLib.phantom.territory import find_territory, infarct_of
 from ThrombusSegLib.phantom.vessels import downstream
 
@@ -36,11 +37,45 @@ def test_strokes_are_drawn_as_the_literature_has_them(strokes: list[tuple[Head, 
     share = {name: np.mean([t.segment == name for t in truths]) for name in SEGMENTS}
     assert share["M1"] == pytest.approx(0.42, abs=0.14)  # three standard errors of 120 draws
     assert np.mean([not t.sign_present for t in truths]) == pytest.approx(0.15, abs=0.1)
-    assert np.mean([t.fragments > 1 for t in truths]) == pytest.approx(0.08, abs=0.08)
     proximal = [t.length_mm for t in truths if t.segment in ("ICA", "M1")]
     assert 10.0 < np.median(proximal) < 22.0
     assert all(3.0 <= t.length_mm <= 40.0 and 0.5 <= t.hours_since_onset <= 24.0 for t in truths)
     assert {t.side for t in truths} >= {"left", "right", "midline"}
+
+
+def test_as_many_clots_lie_in_pieces_as_in_the_literature() -> None:
+    head = build_head(COARSE, np.random.default_rng([5, 0, 0]))
+    tiny = Space(size=(8, 10, 6), spacing=(20.0, 20.0, 25.0), origin=(-83.0, -95.0, -62.0))
+    random, found = np.random.default_rng(8), []
+    for _ in range(4000):
+        artery = stroke_module._choose(head.arteries, random)
+        path = stroke_module._path(head.arteries, artery, random)
+        found.append(stroke_module.draw_clot(tiny, artery, path, random).fragments)
+    assert 0.074 <= np.mean(np.array(found) > 1) <= 0.112
+
+
+def test_pieces_and_length_are_what_the_truth_says() -> None:
+    fine = Space(size=(60, 60, 120), spacing=(0.5, 0.5, 0.5), origin=(-15.0, -15.0, -30.0))
+    points = np.stack([np.zeros(400), np.zeros(400), np.linspace(-28.0, 28.0, 400)], axis=1)
+    path = stroke_module._Path(points, np.full(400, 1.5), ["M1"] * 400)
+    for pieces in (1, 2, 3):
+        clot, _ = stroke_module._clot(fine, path, (5.0, 30.0), pieces, 1.2)
+        inside = sitk.GetImageFromArray((clot >= 0.4).astype(np.uint8))
+        labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(inside))
+        assert labels.max() == pieces
+        heights = np.argwhere(labels)[:, 0] * 0.5
+        assert np.ptp(heights) + 0.5 == pytest.approx(30.0, abs=1.0)
+
+
+def test_small_deep_infarcts_are_deep() -> None:
+    seen = 0
+    for number in range(60):
+        head = build_head(COARSE, np.random.default_rng([5, number % 4, 0]))
+        mimic = draw_mimic(COARSE, head, np.random.default_rng([9, number]))
+        if mimic.mimic == "lacune":
+            seen += 1
+            assert 8.0 <= abs(mimic.mimic_drawn["left_mm"]) <= 32.0 and mimic.mimic_drawn["up_mm"] <= 26.0
+    assert seen > 5
 
 
 def test_clots_lie_inside_their_stretched_arteries(strokes: list[tuple[Head, Stroke]]) -> None:

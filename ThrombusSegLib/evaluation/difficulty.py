@@ -47,6 +47,8 @@ class CaseFacts:
     """What one simulated case contributes."""
 
     case: str
+    patient: str
+    """The same at every centre at which a simulated patient is scanned."""
     centre: str
     clot: bool
     sign_present: bool | None
@@ -112,6 +114,7 @@ def read_facts(row: ManifestRow, settings: FloorSettings) -> CaseFacts:
     stroke = truth.get("stroke") or {}
     return CaseFacts(
         case=row.case,
+        patient=f"{truth.get('seed')}-{truth.get('number')}" if "number" in truth else row.case,
         centre=row.centre,
         clot=bool(stroke),
         sign_present=bool(stroke["sign_present"]) if "sign_present" in stroke else None,
@@ -145,7 +148,7 @@ def score_floor(case: str, swi: Path | None, labels: Path, settings: FloorSettin
 def summary(facts: list[CaseFacts], seconds: dict[str, float]) -> dict[str, Any]:
     """Figures of a group of cases; those of clots are over the cases that have one."""
     clots = [fact for fact in facts if fact.clot]
-    floor = summarise([fact.floor for fact in facts]).as_dict()
+    floor = summarise([fact.floor for fact in facts], [fact.patient for fact in facts]).as_dict()
     known = [seconds[fact.case] for fact in facts if fact.case in seconds]
     return {
         "cases": len(facts),

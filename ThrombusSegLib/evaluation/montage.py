@@ -6,6 +6,7 @@ Words are drawn with a small alphabet of our own: the library depends on nothing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,6 +17,7 @@ from ..case.case import read_labels
 from ..errors import InputError
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
+from .difficulty import read_truth
 
 Bytes = NDArray[np.uint8]
 Point = tuple[float, float, float]
@@ -24,8 +26,10 @@ TITLE = "SIMULATED PATIENTS, ONE FOR EACH CENTRE. OUTLINES: THROMBUS RED, INFARC
 PIXEL_MM = 0.9
 TILE = (240, 200)
 """Rows and columns of a tile, pixels."""
-LOOKED_AT = 9
+LOOKED_AT = 20
 """So many cases of each centre are looked at for one to show."""
+SHOWN_HOURS, SHOWN_SEGMENTS, SHOWN_INFARCT_ML = (3.0, 8.0), ("ICA", "M1", "M2 superior", "M2 inferior"), 15.0
+"""A patient is shown who has something to see on every sequence, so many hours after onset: most have less."""
 LEFT, TOP, GAP, LETTER = 44, 40, 4, 2
 WHITE = {Sequence.SWI: 1.6, Sequence.DWI: 2.2, Sequence.FLAIR: 2.0, Sequence.TOF: 2.2}
 """What is shown white, as a multiple of the median brightness of the head."""
@@ -68,8 +72,8 @@ def draw_montage(rows: list[ManifestRow], progress: Progress = silent) -> Bytes:
     """The picture, (H, W, 3), 8 bits a colour.
 
     Args:
-        rows: a cohort's manifest; of each centre's first cases one with a labelled thrombus of middling size is shown,
-            as far as possible the same patient everywhere.
+        rows: a cohort's manifest; of each centre's first cases one is shown, as far as possible the same patient
+            everywhere: an occluded middle cerebral artery some hours old, or else a thrombus of middling size.
         progress: told after every centre.
 
     Raises:
@@ -79,10 +83,10 @@ def draw_montage(rows: list[ManifestRow], progress: Progress = silent) -> Bytes:
         raise InputError("The manifest has no cases.", "Add rows.")
     centres = list(dict.fromkeys(row.centre for row in rows))
     members = [[row for row in rows if row.centre == centre] for centre in centres]
-    number_shown = _middling(members[0])
+    number_shown = _telling(members[0])
     height, width = TILE[0] + GAP, TILE[1] + GAP
     canvas = np.zeros((TOP + height * len(centres), LEFT + width * len(Sequence), 3), dtype=np.uint8)
-    write(canvas, TITLE, 4, LEFT)
+    write(canvas, TITLE + _onset(_shown(members[0], number_shown)), 4, LEFT)
     for column, sequence in enumerate(Sequence):
         write(canvas, sequence.value, 22, LEFT + width * column + 4)
     for number, centre in enumerate(centres):
@@ -110,6 +114,31 @@ def _shown(rows: list[ManifestRow], number: int) -> ManifestRow:
     """The case in this place, where it has a thrombus: simulated with one seed, it is the same patient everywhere."""
     same = rows[number] if number < len(rows) else rows[0]
     return same if _thrombus_mm3(same) > 0 else rows[_middling(rows)]
+
+
+def _telling(rows: list[ManifestRow]) -> int:
+    """Place of the first patient with `SHOWN_SEGMENTS`, `SHOWN_HOURS` and `SHOWN_INFARCT_ML`; else `_middling`."""
+    for number, row in enumerate(rows[:LOOKED_AT]):
+        stroke = _stroke(row)
+        low, high = SHOWN_HOURS
+        fits = stroke.get("segment") in SHOWN_SEGMENTS and low <= stroke.get("hours_since_onset", 0.0) <= high
+        if fits and stroke.get("infarct_ml", 0.0) >= SHOWN_INFARCT_ML and stroke.get("sign_present"):
+            return number
+    return _middling(rows)
+
+
+def _onset(row: ManifestRow) -> str:
+    hours = _stroke(row).get("hours_since_onset")
+    return f" {hours:.1f} H AFTER ONSET." if hours is not None else ""
+
+
+def _stroke(row: ManifestRow) -> dict[str, Any]:
+    """What the simulator says of the stroke; empty where there is no truth.json beside the labels."""
+    try:
+        truth = read_truth(row.labels.parent) if row.labels is not None else {}
+    except InputError:
+        truth = {}
+    return dict(truth.get("stroke") or {})
 
 
 def _middling(rows: list[ManifestRow]) -> int:

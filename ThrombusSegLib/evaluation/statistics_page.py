@@ -19,7 +19,8 @@ NOTES = (
     "mean of the surrounding brain less the mean inside, over the standard deviation of the noise, on SWI or T2*; the "
     "larger, the darker against its surroundings.",
     "The floor detector (dark, tubular, near an average artery, on SWI alone) learns nothing but one threshold. In "
-    "brackets: 95 % interval, bootstrap over cases; a case without SWI counts as a miss.",
+    "brackets: 95 % interval, bootstrap over patients; a case without SWI counts as a miss, and a find counts whose "
+    "centre is right though it overlaps nothing.",
     "All cases are simulated. No figure here says anything about patients.",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,12 +150,19 @@ class Distortion:
         return total.reshape(slices, rows + 2, columns)[:, 1:-1].astype(np.float32)
 
 
-def shade(values: Floats, random: np.random.Generator, strength: float = 0.08) -> Floats:
-    """A slow brightness change over the image (receive coils); `strength` is the spread of each of its terms."""
-    slices, rows, columns = values.shape
-    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in (slices, rows, columns)), indexing="ij", sparse=True)
-    a, b, c, d = random.normal(0.0, strength, size=4)
-    return np.asarray(values * np.exp(a * x + b * y + c * z + d * (x * x + y * y)), dtype=np.float32)
+#: Terms of the shading, as they stand among what was drawn for an acquisition: along columns, rows and slices, and
+#: from the middle of the slices outwards.
+SHADING = ("shading_x", "shading_y", "shading_z", "shading_out")
+
+
+def shading(shape: tuple[int, ...], terms: Sequence[float]) -> Floats:
+    """A slow brightness change over an image (receive coils), (S, H, W): exp of the terms of `SHADING`.
+
+    Coils see all images of one acquisition alike, so that what is computed from their ratio, ADC for one, has none.
+    """
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij", sparse=True)
+    a, b, c, d = terms
+    return np.asarray(np.exp(a * x + b * y + c * z + d * (x * x + y * y)), dtype=np.float32)
 
 
 def add_noise(values: Floats, sigma: float, random: np.random.Generator) -> Floats:
@@ -162,6 +170,14 @@ def add_noise(values: Floats, sigma: float, random: np.random.Generator) -> Floa
     real = values + random.standard_normal(values.shape, dtype=np.float32) * np.float32(sigma)
     imaginary = random.standard_normal(values.shape, dtype=np.float32) * np.float32(sigma)
     return np.asarray(np.hypot(real, imaginary), dtype=np.float32)
+
+
+def add_complex_noise(
+    signal: NDArray[np.complexfloating], sigma: float, random: np.random.Generator
+) -> NDArray[np.complex64]:
+    """Equal noise in both channels, before magnitude and phase are taken: both become noisy."""
+    noise = random.standard_normal((2, *signal.shape), dtype=np.float32) * np.float32(sigma)
+    return np.asarray(signal + noise[0] + 1j * noise[1], dtype=np.complex64)
 
 
 def rotation(random: np.random.Generator, degrees: float) -> NDArray[np.float64]:

@@ -20,9 +20,10 @@ from .stroke import Stroke
 #: Restricted diffusion in the core of an infarct: ADC falls to about 60 % within hours (Copen et al., Radiology
 #: 221:27, 2001). That it falls with a time constant of 1.5 hours is our choice.
 INFARCT_ADC_SHARE, ADC_FALL_HOURS = 0.6, 1.5
-#: T2 of an infarct rises over the first hours, so that FLAIR turns bright after about four and a half (Thomalla et al.,
-#: Lancet Neurol 10:978, 2011); by how much is our choice.
-INFARCT_T2_RISE, T2_RISE_HOURS = 0.4, 7.0
+#: T2 of an infarct rises by this share, with the square of the hours until so many have passed (our choice): FLAIR is
+#: then brighter by a sixth, which a reader begins to see, at four and a half hours (Thomalla et al., Lancet Neurol
+#: 10:978, 2011).
+INFARCT_T2_RISE, T2_RISE_HOURS = 0.4, 8.0
 #: Veins that drain starved tissue carry more deoxygenated blood and look wider on SWI (our choice of strength).
 STARVED_VEINS = 0.5
 RIPPLE = 0.03
@@ -145,5 +146,5 @@ def infarcted(healthy: tissue.Tissue, hours: float, oedema: bool = False) -> tis
     if oedema:  # a mimic: water between the cells, so that both T2 and diffusivity are raised
         return replace(healthy, t2_ms=1.5 * healthy.t2_ms, diffusivity=1.5 * healthy.diffusivity)
     restricted = 1.0 - (1.0 - INFARCT_ADC_SHARE) * (1.0 - float(np.exp(-hours / ADC_FALL_HOURS)))
-    rise = 1.0 + INFARCT_T2_RISE * min(1.0, hours / T2_RISE_HOURS)
+    rise = 1.0 + INFARCT_T2_RISE * min(1.0, hours / T2_RISE_HOURS) ** 2
     return replace(healthy, t2_ms=rise * healthy.t2_ms, diffusivity=restricted * healthy.diffusivity)

@@ -104,8 +104,9 @@ class Centre:
     """The sequences this centre measures, and how. ADC comes with DWI; its `present` is the share given DWI."""
 
     def __post_init__(self) -> None:
-        if not 0.2 <= self.field_tesla <= 7.0:
-            raise InputError(f"field_tesla is {self.field_tesla}.", "Choose 0.2 to 7.")
+        if not 1.0 <= self.field_tesla <= 3.5:
+            # Relaxation times are known at 1.5 and 3 T and drawn out by straight lines, which end in nonsense.
+            raise InputError(f"field_tesla is {self.field_tesla}.", "Choose 1 to 3.5.")
         if not self.acquisitions:
             raise InputError(f"Centre {self.name} measures no sequence.", "Add a table such as [SWI].")
         if Sequence.ADC in self.acquisitions and Sequence.DWI not in self.acquisitions:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..sequences import Sequence
 from . import tissue
-from .acquire import Distortion, Slab, add_noise, sample, shade, shim
+from .acquire import SHADING, Distortion, Slab, add_complex_noise, add_noise, sample, shading, shim
 from .body import Body
 from .centres import Acquisition, Centre
 from .signal import (
@@ -59,8 +59,9 @@ class Scanner:
         Args:
             sequence: SWI, DWI, FLAIR or TOF.
             slab: where the slices lie.
-            drawn: `echo_time_ms`, `noise`, `scale`, `blip` (direction of the echo-planar readout, 1 or -1).
-            random: source of noise and shading.
+            drawn: `echo_time_ms`, `noise`, `scale`, `blip` (direction of the echo-planar readout, 1 or -1), and the
+                terms of `acquire.SHADING`.
+            random: source of noise.
         """
         scan = _Scan(self, self.centre.acquisitions[sequence], slab, drawn, random)
         if sequence is Sequence.DWI:
@@ -91,11 +92,14 @@ class _Scan:
         complex_signal = gradient_echo(magnitude, self.scanner.field_ppm, tesla, echo)
         sampled = np.empty(self.slab.image.GetSize()[::-1], dtype=np.complex64)
         sampled.real, sampled.imag = self._sample(complex_signal.real), self._sample(complex_signal.imag)
-        values = np.abs(sampled)
-        distortion = self._distortion(values)
-        finished = self._finish(distortion.apply(values) if distortion else values, _white(signal))
-        if self.settings.kind != "T2*":
-            finished = np.rint(finished * phase_mask(high_pass_phase(sampled)))
+        if self.settings.kind == "T2*":
+            values = np.abs(sampled)
+            distortion = self._distortion(values)
+            return self._finish(distortion.apply(values) if distortion else values, _white(signal))
+        noise = self.drawn["noise"] * self.drawn["scale"]
+        sampled *= self._gain(sampled.shape, _white(signal))
+        noisy = add_complex_noise(sampled, noise, self.random)
+        finished = _whole(np.abs(noisy) * phase_mask(high_pass_phase(noisy)))
         if self.settings.kind == "SWI minIP":
             slices = max(1, round(self.settings.projection_mm / self.slab.image.GetSpacing()[2]))
             finished = minimum_projection(finished, slices)
@@ -152,12 +156,20 @@ class _Scan:
         seconds = self.drawn["blip"] * self.settings.readout_ms / 1000.0
         return Distortion(np.asarray(hertz * np.float32(seconds), dtype=np.float32))
 
+    def _gain(self, shape: tuple[int, ...], white: float) -> Floats:
+        """From signal to the scanner's units: shading, and a scale at which `white` is the signal of white matter."""
+        terms = [self.drawn[term] for term in SHADING]
+        return shading(shape, terms) * np.float32(self.drawn["scale"] / white)
+
     def _finish(self, values: Floats, white: float) -> Floats:
-        """Shade, scale to the scanner's units (`white` is the signal of white matter), add noise, round."""
-        scale = self.drawn["scale"]
-        shaded = shade(values, self.random, self.scanner.centre.shading) * np.float32(scale / white)
-        noisy = add_noise(shaded, self.drawn["noise"] * scale, self.random)
-        return np.asarray(np.rint(np.minimum(noisy, LARGEST)), dtype=np.float32)
+        """Bring magnitudes to the scanner's units, add noise, round."""
+        noise = self.drawn["noise"] * self.drawn["scale"]
+        return _whole(add_noise(values * self._gain(values.shape, white), noise, self.random))
+
+
+def _whole(values: Floats) -> Floats:
+    """As a scanner writes them."""
+    return np.asarray(np.rint(np.minimum(values, LARGEST)), dtype=np.float32)
 
 
 def diffusion_coefficient(unweighted: Floats, weighted: Floats, sigma: float) -> Floats:

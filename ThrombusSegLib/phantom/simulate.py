@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from ..preprocess.prepare import REFERENCE_ORDER
 from ..sequences import Sequence
-from .acquire import Slab, movement, place_slab, rotation
+from .acquire import SHADING, Slab, movement, place_slab, rotation
 from .anatomy import Head, build_head
 from .body import build_body
 from .centres import Acquisition, Centre
@@ -43,6 +43,7 @@ class _Plan:
 
     slab: Slab
     drawn: dict[str, float]
+    """Of the settings; `slice_axis_*` is the direction across the slices, LPS; turns in degrees, shifts in mm."""
 
 
 def simulate_case(
@@ -70,7 +71,7 @@ def simulate_case(
     head = with_real_tissue(space, build_head(space, _chance(seed, number, 0)), shapes, _chance(seed, number, 3))
     chance = _chance(seed, number, 1)
     stroke = draw_stroke(space, head, chance, shapes) if clot else draw_mimic(space, head, chance)
-    plans, absent = _plan(centre, _chance(seed, number, 2))
+    plans, absent = _plan(centre, _chance(seed, number, 2), _chance(seed, number, 4))
     scanner = Scanner(build_body(head, stroke, centre.field_tesla), centre, space)
     images = _scan(scanner, plans, absent, seed, number)
     reference = next(sequence for sequence in REFERENCE_ORDER if sequence in images)
@@ -86,6 +87,7 @@ def simulate_case(
             "clot": stroke.truth is not None,
             "stroke": stroke.truth.as_dict() if stroke.truth else None,
             "mimic": stroke.mimic or None,
+            "mimic_drawn": dict(stroke.mimic_drawn),
             "head": dict(head.drawn),
             "acquisition": {sequence.value: plan.drawn for sequence, plan in plans.items()},
             "absent": [sequence.value for sequence in Sequence if sequence not in images],
@@ -124,7 +126,9 @@ def _measured_by(sequence: Sequence) -> Sequence:
     return Sequence.DWI if sequence is Sequence.ADC else sequence
 
 
-def _plan(centre: Centre, random: np.random.Generator) -> tuple[dict[Sequence, _Plan], set[Sequence]]:
+def _plan(
+    centre: Centre, random: np.random.Generator, shades: np.random.Generator
+) -> tuple[dict[Sequence, _Plan], set[Sequence]]:
     """Geometry and settings of each acquisition that is made, and what the patient does not have in the end."""
     tilt = rotation(random, centre.tilt_degrees)
     absent = _absent(centre, random)
@@ -139,6 +143,11 @@ def _plan(centre: Centre, random: np.random.Generator) -> tuple[dict[Sequence, _
         spacing = (drawn["in_plane_mm"], drawn["slice_mm"])
         slab = place_slab(acquisition, spacing, tilt, LOW_MIDDLE if low else MIDDLE, motion)
         drawn.update(zip(("shift_x", "shift_y", "shift_z"), motion.GetTranslation(), strict=True))
+        angles = (motion.GetAngleX(), motion.GetAngleY(), motion.GetAngleZ())
+        drawn.update(zip(("turn_x", "turn_y", "turn_z"), np.rad2deg(angles).tolist(), strict=True))
+        drawn.update(zip(SHADING, shades.normal(0.0, centre.shading, size=len(SHADING)).tolist(), strict=True))
+        across = np.array(slab.image.GetDirection()).reshape(3, 3)[:, 2].tolist()
+        drawn.update(zip(("slice_axis_x", "slice_axis_y", "slice_axis_z"), across, strict=True))
         if sequence not in absent:
             plans[sequence] = _Plan(slab, drawn)
     return plans, absent

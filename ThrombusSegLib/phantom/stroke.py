@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,24 @@ from .space import Floats, Space, Tubes, arc_length
 from .territory import Territory, find_territory, infarct_of
 from .vessels import Artery, downstream
 
-#: Where clots begin: MR CLEAN registry (ICA 22 %, M1 61 %, M2 16 %; n = 934, J Neurointerv Surg 15:e60), thinned to
-#: make room for the more distal, anterior and posterior clots that MRI series include (our choice).
+#: Where clots begin. In the MR CLEAN registry, which is about thrombectomy: ICA 22 %, M1 61 %, M2 16 % (n = 934,
+#: J Neurointerv Surg 15:e60). Here fewer in ICA and M1, more in M2, and the anterior and posterior arteries that MRI
+#: series include (our choice).
 SEGMENTS = {
     "ICA": 0.16, "M1": 0.42, "M2 superior": 0.11, "M2 inferior": 0.11,
     "A1": 0.03, "A2": 0.04, "basilar": 0.05, "P1": 0.03, "P2": 0.05,
 }  # fmt: skip
 #: Share of white clots, without the susceptibility vessel sign: it is seen in 71-96 % (Weisstanner 2014, ASTER 2018).
 WITHOUT_SIGN = 0.15
-#: Share of clots in more than one piece: 7.4-11.2 % (PMC7965260; Egypt J Radiol Nucl Med 52:270).
-FRAGMENTED = 0.09
+#: Share of clots in more than one piece: 7.4-11.2 % (PMC7965260; Egypt J Radiol Nucl Med 52:270). Some are too short to
+#: lie in pieces: of the others so many are (a test counts the share of all).
+FRAGMENTED = 0.13
+#: Between the ends of two pieces, mm (our choice).
+GAP_MM = 3.0
 #: Clot length in ICA, M1 and M2: median 16.1 mm, quartiles 7.6 and 25.2 (MR CLEAN, Stroke 2019,
 #: 10.1161/STROKEAHA.118.024247); the log-spread follows from the quartiles. Elsewhere a median of 9 mm (our choice).
 LENGTH_MEDIAN_MM, DISTAL_MEDIAN_MM, LENGTH_LOG_SPREAD = 16.1, 9.0, 0.89
-#: Shortest clot, mm, and longest by the segment it begins in (our choice).
+#: Shortest clot, mm, and longest by the segment it begins in (our choice). None is shorter than it can be wide.
 SHORTEST_MM, LONGEST_MM, LONGEST_ELSEWHERE_MM = 3.0, {"ICA": 40.0, "M1": 40.0, "basilar": 30.0}, 25.0
 PROXIMAL = ("ICA", "M1", "M2 superior", "M2 inferior")
 #: A clot stretches its artery: width over the artery's own, 1 to 1.35 (our choice; the ratio on susceptibility images,
@@ -57,9 +62,11 @@ class StrokeTruth:
     start_mm: float
     """Distance from the segment's beginning to the proximal end of the clot, along the centreline."""
     length_mm: float
-    """Along the centreline, fragments and the gaps between them together."""
+    """Along the centreline from end to end, fragments and the gaps between them together."""
     width_mm: float
     """Diameter at the proximal end."""
+    widening: float
+    """That diameter over the artery's own."""
     volume_mm3: float
     """Of the clot itself, before any scanner sees it."""
     fragments: int
@@ -102,6 +109,8 @@ class Stroke:
     """None without a clot."""
     mimic: str = ""
     """Without a clot: "nothing", "swelling" or "lacune"."""
+    mimic_drawn: Mapping[str, float] = field(default_factory=dict)
+    """Of a mimic: hours, and size (mm) and place (LPS mm) of what is changed."""
 
     @property
     def oedema(self) -> bool:
@@ -113,15 +122,7 @@ def draw_stroke(space: Space, head: Head, random: np.random.Generator, shapes: R
     """Choose a segment, place the clot, and let the tissue beyond it suffer."""
     artery = _choose(head.arteries, random)
     path = _path(head.arteries, artery, random)
-    available = float(arc_length(path.points)[-1])
-    median = LENGTH_MEDIAN_MM if artery.segment in PROXIMAL else DISTAL_MEDIAN_MM
-    longest = min(LONGEST_MM.get(artery.segment, LONGEST_ELSEWHERE_MM), 0.95 * available)
-    length = float(np.clip(random.lognormal(np.log(median), LENGTH_LOG_SPREAD), SHORTEST_MM, longest))
-    own = float(arc_length(artery.points)[-1])
-    start = float(random.uniform(0.0, max(min(own, available - length), 0.5)))
-    fragments = int(random.integers(2, 4)) if random.random() < FRAGMENTED and length > 8.0 else 1
-    widening = float(random.uniform(*WIDENING))
-    clot, reached = _clot(space, path, (start, length), fragments, widening)
+    clot = draw_clot(space, artery, path, random)
     red_share, deoxygenation = _composition(random)
     substance = clot_tissue(RED_CELLS_PPM * red_share * deoxygenation)
     hours = float(np.clip(random.lognormal(np.log(HOURS_MEDIAN), HOURS_LOG_SPREAD), 0.5, 24.0))
@@ -133,13 +134,14 @@ def draw_stroke(space: Space, head: Head, random: np.random.Generator, shapes: R
     millilitre = float(np.prod(space.spacing)) / 1000.0
     truth = StrokeTruth(
         segment=artery.segment,
-        segments=reached,
+        segments=clot.reached,
         side=artery.side,
-        start_mm=start,
-        length_mm=length,
-        width_mm=2 * widening * artery.radius_mm,
-        volume_mm3=float(clot.sum()) * millilitre * 1000.0,
-        fragments=fragments,
+        start_mm=clot.start_mm,
+        length_mm=clot.length_mm,
+        width_mm=2 * clot.widening * artery.radius_mm,
+        widening=clot.widening,
+        volume_mm3=float(clot.inside.sum()) * millilitre * 1000.0,
+        fragments=clot.fragments,
         red_share=red_share,
         deoxygenation=deoxygenation,
         susceptibility_ppm=substance.susceptibility_ppm,
@@ -150,8 +152,8 @@ def draw_stroke(space: Space, head: Head, random: np.random.Generator, shapes: R
         infarct_ml=float(infarct.sum()) * millilitre,
         infarct_shape=shape,
     )
-    no_flow = _no_flow(space, artery, start, beyond)
-    return Stroke(clot, infarct, no_flow, territory.on_fine_grid(space), substance, hours, truth)
+    no_flow = _no_flow(space, artery, clot.start_mm, beyond)
+    return Stroke(clot.inside, infarct, no_flow, territory.on_fine_grid(space), substance, hours, truth)
 
 
 @dataclass(frozen=True)
@@ -191,22 +193,60 @@ def _path(arteries: list[Artery], artery: Artery, random: np.random.Generator) -
     )
 
 
+@dataclass(frozen=True)
+class Clot:
+    """The shape of a clot."""
+
+    inside: Floats
+    """Fraction of each voxel."""
+    reached: tuple[str, ...]
+    """Segments it lies in, from proximal to distal."""
+    start_mm: float
+    length_mm: float
+    fragments: int
+    widening: float
+
+
+def draw_clot(space: Space, artery: Artery, path: _Path, random: np.random.Generator) -> Clot:
+    """Draw where along a path a clot begins, how long and wide it is, and in how many pieces."""
+    available = float(arc_length(path.points)[-1])
+    median = LENGTH_MEDIAN_MM if artery.segment in PROXIMAL else DISTAL_MEDIAN_MM
+    longest = min(LONGEST_MM.get(artery.segment, LONGEST_ELSEWHERE_MM), 0.95 * available)
+    shortest = max(SHORTEST_MM, 2.0 * WIDENING[1] * artery.radius_mm)
+    length = float(np.clip(random.lognormal(np.log(median), LENGTH_LOG_SPREAD), shortest, max(shortest, longest)))
+    own = float(arc_length(artery.points)[-1])
+    start = float(random.uniform(0.0, max(min(own, available - length), 0.5)))
+    several, pieces = random.random() < FRAGMENTED, int(random.integers(2, 4))
+    widening = float(random.uniform(*WIDENING))
+    fragments = _pieces(length, 2.0 * widening * artery.radius_mm, pieces) if several else 1
+    inside, reached = _clot(space, path, (start, length), fragments, widening)
+    return Clot(inside, reached, start, length, fragments, widening)
+
+
 def _clot(
     space: Space, path: _Path, span: tuple[float, float], fragments: int, widening: float
 ) -> tuple[Floats, tuple[str, ...]]:
-    """Fraction of voxels in the clot, and the segments it lies in; fragments are at least 3 mm apart."""
+    """Fraction of voxels in the clot, and the segments it lies in; the ends of fragments are `GAP_MM` apart."""
     start, length = span
     along = arc_length(path.points)
-    gap = 3.0 if fragments > 1 else 0.0
-    piece = (length - gap * (fragments - 1)) / fragments
+    piece = (length - GAP_MM * (fragments - 1)) / fragments
     tubes = Tubes(space)
     for number in range(fragments):
-        first = start + number * (piece + gap)
-        inside = (along >= first) & (along <= first + max(piece, 1.0))
+        first = start + number * (piece + GAP_MM)
+        # A tube's ends are round and stick out by its radius.
+        inside = (along >= first + widening * path.radii) & (along <= first + piece - widening * path.radii)
+        if not inside.any():
+            inside[int(np.argmin(np.abs(along - (first + piece / 2))))] = True
         tubes.draw(path.points[inside], widening * path.radii[inside])
     within = (along >= start) & (along <= start + length)
     reached = [segment for segment, here in zip(path.segments, within, strict=True) if here]
     return tubes.inside, tuple(dict.fromkeys(reached)) or (path.segments[0],)
+
+
+def _pieces(length: float, width: float, wanted: int) -> int:
+    """As many pieces as are wanted, or as fit: none shorter than it is wide, with gaps between them."""
+    fitting = int((length + GAP_MM) // (width + GAP_MM))
+    return max(1, min(wanted, fitting))
 
 
 #: From which share of red cells a clot counts as red.
@@ -241,23 +281,40 @@ def _no_flow(space: Space, artery: Artery, start: float, beyond: list[Artery]) -
     return tubes.inside
 
 
+#: Where small deep infarcts lie: distance from the middle, front and back, and height over the anterior commissure, mm
+#: (our choice: nuclei, internal capsule and the white matter above them).
+DEEP_ACROSS_MM, DEEP_BACK_MM, DEEP_HEIGHT_MM = (8.0, 32.0), (-20.0, 30.0), (-4.0, 26.0)
+
+
 def draw_mimic(space: Space, head: Head, random: np.random.Generator) -> Stroke:
     """A patient without a clot: nothing to see, a swelling without restriction, or a small fresh deep infarct."""
     mimic = str(random.choice(["nothing", "swelling", "lacune"], p=[0.5, 0.25, 0.25]))
     empty: Floats = np.zeros(space.shape, dtype=np.float32)
     changed = empty
     hours = float(random.uniform(1.0, 24.0))
+    drawn = {"hours": hours}
     if mimic != "nothing":
-        kind = tissue.GREY if mimic == "swelling" and random.random() < 0.5 else tissue.WHITE
-        where = np.argwhere(head.labels[::4, ::4, ::4] == tissue.label_of(kind)) * 4
-        centre = where[int(random.integers(len(where)))][::-1] * space.spacing + space.origin
-        size = random.uniform(10.0, 25.0) if mimic == "swelling" else random.uniform(3.0, 7.0)
+        kinds = (tissue.GREY, tissue.WHITE) if mimic == "swelling" else (tissue.WHITE, tissue.PALLIDUM, tissue.IRON)
+        places = _places(space, head, kinds, deep=mimic == "lacune")
+        centre = places[int(random.integers(len(places)))]
+        size = float(random.uniform(10.0, 25.0) if mimic == "swelling" else random.uniform(3.0, 7.0))
         radius = space.ellipsoid(tuple(centre), (size, 1.2 * size, size)) + 0.2 * smooth_field(
             space.axes(), random, 9.0
         )
         alive = np.isin(head.labels, [tissue.label_of(each) for each in tissue.BRAIN])
         changed = (np.clip(2.0 * (1.2 - radius), 0.0, 1.0) * alive).astype(np.float32)
-    return Stroke(empty, changed, empty, empty, clot_tissue(0.0), hours, None, mimic)
+        drawn |= {"size_mm": size, **dict(zip(("left_mm", "back_mm", "up_mm"), centre.tolist(), strict=True))}
+    return Stroke(empty, changed, empty, empty, clot_tissue(0.0), hours, None, mimic, drawn)
+
+
+def _places(space: Space, head: Head, kinds: tuple[tissue.Tissue, ...], *, deep: bool) -> NDArray[np.float64]:
+    """Points of some tissues, LPS mm, (K, 3); where none is deep, all of them."""
+    voxels = np.argwhere(np.isin(head.labels[::4, ::4, ::4], [tissue.label_of(kind) for kind in kinds])) * 4
+    places = np.asarray(voxels[:, ::-1] * np.array(space.spacing) + np.array(space.origin))
+    limits = (DEEP_ACROSS_MM, DEEP_BACK_MM, DEEP_HEIGHT_MM)
+    measures = (np.abs(places[:, 0]), places[:, 1], places[:, 2])
+    inside = np.all([(low < m) & (m < high) for m, (low, high) in zip(measures, limits, strict=True)], axis=0)
+    return places[inside] if deep and inside.any() else places
 
 
 __all__ = ["Stroke", "StrokeTruth", "Territory", "clot_tissue", "draw_mimic", "draw_stroke"]

@@ -1,10 +1,11 @@
 """Tissues as numbers: proton density, relaxation times, diffusivity, susceptibility.
 
 Sources: T1 and T2 of grey and white matter at 3 T, Wansapura et al., J Magn Reson Imaging 9:531 (1999); T2* at 1.5 and
-3 T, Peters et al., Magn Reson Imaging 25:748 (2007); T1 at 1.5 T, Rooney et al., Magn Reson Med 57:308 (2007). Those
-of scalp, bone, air and vessels are round figures of our choice, good enough for contrast and for nothing else.
-Diffusivities of grey and white matter: Helenius et al., AJNR 23:194 (2002). Susceptibility of veins: that of red cells
-times a haematocrit of 0.4 times an oxygen extraction of a third (Qin et al., Magn Reson Med 65:471, 2011: 0.37).
+3 T, Peters et al., Magn Reson Imaging 25:748 (2007); T1 at 1.5 T, Rooney et al., Magn Reson Med 57:308 (2007). Those of
+scalp, bone, air and vessels, and all proton densities, are round figures of our choice, good enough for contrast and
+for nothing else. Diffusivities of grey and white matter: Helenius et al., AJNR 23:194 (2002). Susceptibility of veins:
+that of red cells times a haematocrit of 0.4 times an oxygen extraction of a third (Qin et al., Magn Reson Med 65:471,
+2011: 0.37).
 Susceptibilities are relative to brain tissue, in ppm (SI); fully deoxygenated red cells differ by about 4 pi * 0.27 =
 3.4 ppm (Spees et al., Magn Reson Med 45:533, 2001), air by about 9.4.
 """
@@ -38,7 +39,7 @@ SCALP = Tissue("scalp", 0.75, (300.0, 380.0), 70.0, (35.0, 25.0), 0.3)
 BONE = Tissue("bone", 0.08, (400.0, 500.0), 10.0, (3.0, 2.0), 0.1, -2.0)
 CSF = Tissue("csf", 1.0, (4000.0, 4200.0), 1800.0, (500.0, 400.0), 3.0)
 GREY = Tissue("grey matter", 0.82, (1190.0, 1331.0), 110.0, (84.0, 66.0), 0.83)
-WHITE = Tissue("white matter", 0.70, (650.0, 832.0), 80.0, (66.0, 53.0), 0.72)
+WHITE = Tissue("white matter", 0.70, (650.0, 832.0), 80.0, (66.0, 53.0), 0.70)
 PALLIDUM = Tissue("pallidum", 0.75, (850.0, 950.0), 65.0, (45.0, 26.0), 0.75, 0.15)
 ARTERY = Tissue("artery", 0.85, (1440.0, 1650.0), 150.0, (110.0, 80.0), 2.0)
 VEIN = Tissue("vein", 0.85, (1440.0, 1600.0), 80.0, (45.0, 22.0), 2.0, 0.45)
