@@ -99,11 +99,13 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _createParts(self, layout) -> None:
         """The sections, from top to bottom."""
+        from ThrombusSegParts.correctPanel import CorrectPanel
         from ThrombusSegParts.inputsPanel import InputsPanel
         from ThrombusSegParts.resultPanel import ResultPanel
         from ThrombusSegParts.reviewDesk import ReviewDesk
         from ThrombusSegParts.reviewPanel import ReviewPanel
         from ThrombusSegParts.runPanel import RunPanel
+        from ThrombusSegParts.savePanel import SavePanel
         from ThrombusSegParts.setupPanel import SetupPanel
 
         requirements = Path(self.resourcePath("requirements.txt"))
@@ -114,8 +116,12 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel = ResultPanel(self.ui)
         inputsLayout = self.ui.inputsCollapsibleButton.layout()
         self.inputsPanel = InputsPanel(inputsLayout, self.ui, self.resourcePath, self.logic.isBusy)
-        self.reviewPanel = ReviewPanel(self.ui, self.resourcePath, ReviewDesk())
-        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, self.reviewPanel, self.setupPanel]
+        desk, annotation = ReviewDesk(), self.ui.annotationWidget.layout()
+        self.reviewPanel = ReviewPanel(self.ui, self.resourcePath, desk)
+        self.correctPanel = CorrectPanel(annotation, self.resourcePath, desk)
+        self.savePanel = SavePanel(annotation, self.resourcePath, desk)
+        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, self.correctPanel, self.reviewPanel]
+        self.parts += [self.savePanel, self.setupPanel]
 
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

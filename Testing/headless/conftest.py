@@ -324,3 +324,23 @@ def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[obje
     panel.inputsPanel.close()
     panel.reviewPanel.close()
     panel.removeObservers()
+
+
+@pytest.fixture
+def reviewed(panel: object, headless: Headless, tools: types.SimpleNamespace, tinyWeights: Path) -> object:
+    """A panel with a result of three known candidates (32, 4 and 1 voxels of 16 mm3), the section unfolded."""
+    from ThrombusSegParts.relabel import Relabeler
+
+    inputs = {"SWI": headless.volume(tools.head(1), tools.grid()), "TOF": headless.volume(tools.head(4), tools.grid())}
+    options = {"registration": "never", "threshold": 0.999999}
+    result = panel.logic.process(inputs, "cpu", str(tinyWeights), options)
+    values = slicer.util.arrayFromVolume(result.probability)
+    values[:] = 0.0
+    values[3:5, 10:14, 8:12], values[6, 20:22, 20:22], values[8, 30, 30] = 0.95, 0.9, 0.6
+    result.probability.Modified()
+    Relabeler(result.segmentation).apply(0.5, 0.0)
+    panel.ui.resultCollapsibleButton.collapsed = False
+    panel.reviewPanel.ui.reviewCollapsibleButton.collapsed = False
+    panel.reviewPanel.ui.zoomCheckBox.checked = True
+    panel._parameterNode.segmentation = result.segmentation
+    return panel

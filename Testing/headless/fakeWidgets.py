@@ -118,6 +118,20 @@ class FakeShortcut:
         return cls.made[key].enabled
 
 
+class FakeSegmentEditor:
+    """Remembers what the embedded editor was told, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple]] = []
+
+    def __getattr__(self, name: str) -> Callable:
+        return lambda *arguments: self.calls.append((name, arguments))
+
+    def said(self, name: str) -> list[tuple]:
+        """The arguments of each call of this name."""
+        return [arguments for called, arguments in self.calls if called == name]
+
+
 class FakeSettings:
     """What is written of qt.QSettings."""
 

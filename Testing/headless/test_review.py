@@ -12,26 +12,6 @@ from fakeWidgets import FakeShortcut, FakeWidget
 slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
 
 
-@pytest.fixture
-def reviewed(panel, headless, tools, tinyWeights):
-    """A panel with a result of three known candidates (32, 4 and 1 voxels of 16 mm3), the section unfolded."""
-    from ThrombusSegParts.relabel import Relabeler
-
-    inputs = {"SWI": headless.volume(tools.head(1), tools.grid()), "TOF": headless.volume(tools.head(4), tools.grid())}
-    options = {"registration": "never", "threshold": 0.999999}
-    result = panel.logic.process(inputs, "cpu", str(tinyWeights), options)
-    values = slicer.util.arrayFromVolume(result.probability)
-    values[:] = 0.0
-    values[3:5, 10:14, 8:12], values[6, 20:22, 20:22], values[8, 30, 30] = 0.95, 0.9, 0.6
-    result.probability.Modified()
-    Relabeler(result.segmentation).apply(0.5, 0.0)
-    panel.ui.resultCollapsibleButton.collapsed = False
-    panel.reviewPanel.ui.reviewCollapsibleButton.collapsed = False
-    panel.reviewPanel.ui.zoomCheckBox.checked = True
-    panel._parameterNode.segmentation = result.segmentation
-    return panel
-
-
 def case_of(panel):
     return panel.reviewPanel.desk.case
 

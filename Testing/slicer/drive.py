@@ -283,6 +283,30 @@ def stage_review(driver: Driver) -> None:
     driver.report["folded"] = decisions(review)
 
 
+def stage_correct(driver: Driver) -> None:
+    """Paint with the embedded editor, and take it back: counted, measured; its keys go with the section."""
+    correct, review = driver.panel.correctPanel, driver.panel.reviewPanel
+    section = correct.ui.correctCollapsibleButton
+    driver.ui.resultCollapsibleButton.collapsed = True
+    section.collapsed = False
+    review.go(0)
+    correct.editor.setActiveEffectByName("Paint")
+    driver.settle()
+    volume = review.desk.case.entries[0].measures["volume_mm3"]
+    drag_in_view(driver, "Red", (0.5, 0.45), (0.6, 0.5))
+    driver.settle(1.0)
+    driver.wait(lambda: not review.desk.worker.isBusy())
+    measured = review.desk.case.entries[0].measures
+    driver.report["painted"] = [volume, measured["volume_mm3"], correct.ui.correctChangesLabel.text]
+    driver.album("correct", section)
+    correct.editor.undo()
+    driver.settle(1.0)
+    driver.report["unpainted"] = [review.desk.case.entries[0].measures["volume_mm3"], review.desk.case.voxelsChanged()]
+    section.collapsed = True
+    driver.ui.resultCollapsibleButton.collapsed = False
+    driver.report["effectLeft"] = correct.editor.activeEffect() is not None
+
+
 def stage_nothing(driver: Driver) -> None:
     """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
     driver.segment(options={"threshold": 1.0})
@@ -411,6 +435,25 @@ def click_in_view(driver: Driver, name: str, across: float, down: float) -> None
     for event in ("EnterEvent", "MouseMoveEvent", "LeftButtonPressEvent", "LeftButtonReleaseEvent"):
         interactor.InvokeEvent(event)
         driver.settle(0.1)
+
+
+def drag_in_view(driver: Driver, name: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A stroke of the left button from one place of a slice view to another, in shares of its size."""
+    interactor = slicer.app.layoutManager().sliceWidget(name).sliceView().interactor()
+    width, height = interactor.GetSize()
+    strokes = [
+        "EnterEvent",
+        "MouseMoveEvent",
+        "LeftButtonPressEvent",
+        *["MouseMoveEvent"] * 8,
+        "LeftButtonReleaseEvent",
+    ]
+    for step, event in enumerate(strokes):
+        share = min(max(step - 2, 0) / 8, 1.0)
+        across, down = (one + share * (other - one) for one, other in zip(start, end, strict=True))
+        interactor.SetEventInformation(int(width * across), int(height * (1 - down)), 0, 0)
+        interactor.InvokeEvent(event)
+        driver.settle(0.05)
 
 
 def bring_into_view(widget: object, top: bool = False) -> None:

@@ -5,8 +5,10 @@ A rejected candidate's voxels leave the mask and are remembered; every other dec
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,7 +17,7 @@ import slicer
 
 from .candidateFigures import centroidOf, figuresOf, positionOf, voxelVolumeOf
 from .library import importLibrary
-from .relabel import CHECKSUM, THROMBUS, isCorrected, rememberMask
+from .relabel import CHECKSUM, INFARCT, THROMBUS, isCorrected, rememberMask
 from .resultToScene import ATTRIBUTE, CANDIDATES
 from .voxels import groups, labelsOf, maskOf, packed, parts, unpacked, writeSegment
 
@@ -75,7 +77,7 @@ class ReviewCase:
         if self.checksum is None:
             rememberMask(segmentation)
             self.checksum = segmentation.GetAttribute(CHECKSUM)
-        self.mask = self._maskNow()
+        self.mask, self._infarct = self._maskNow(), self._infarctNow()
         self.parts = self._numbered(parts(self.mask), {})
         if not isCorrected(segmentation):
             segmentation.SetAttribute(MODEL_LABELS, packed(labelsOf(segmentation)))
@@ -92,9 +94,11 @@ class ReviewCase:
 
     def refresh(self) -> bool:
         """Look at the mask again; True where a hand, or an undo of the editor, has changed it."""
-        mask = self._maskNow()
+        mask, infarct = self._maskNow(), self._infarctNow()
         if (mask == self.mask).all():
-            return False
+            different, self._infarct = infarct != self._infarct, infarct
+            return different
+        self._infarct = infarct
         before, self.mask = self.parts, mask
         components = parts(mask)
         self.parts = self._numbered(components, _overlaps(components, before))
@@ -194,6 +198,11 @@ class ReviewCase:
         mask = maskOf(self.segmentation, THROMBUS)
         return mask if mask is not None else 0 * labelsOf(self.segmentation)
 
+    def _infarctNow(self) -> int:
+        """A checksum of it: measures against it follow a correction of it."""
+        mask = maskOf(self.segmentation, INFARCT)
+        return 0 if mask is None else zlib.crc32(mask.tobytes())
+
     def _numbered(self, components: Any, owners: Mapping[int, int]) -> Any:
         """Parts of the mask by the number of their candidate; parts without one become candidates that were added."""
         numpy = importLibrary("numpy")
@@ -278,9 +287,6 @@ def _entries(text: str) -> list[Entry]:
 
 
 def _indices(text: str) -> Any:
-    import base64
-    import zlib
-
     numpy = importLibrary("numpy")
     return numpy.frombuffer(zlib.decompress(base64.b64decode(text)), "int32") if text else numpy.zeros(0, "int32")
 

@@ -45,6 +45,7 @@ class ReviewDesk:
         self._meanings: dict[str, Any] | None = None
         self._measuring = self._again = False
         self._seconds, self._since = 0.0, None
+        self._savedState: Any = None
         self._timer = qt.QTimer()
         self._timer.setInterval(_LOOK_MILLISECONDS)
         self._timer.connect("timeout()", self.look)
@@ -62,6 +63,7 @@ class ReviewDesk:
             else:
                 self._observe(segmentation)
                 self.resume()
+                self.markSaved()
                 self._showRows()
         self.notify()
 
@@ -82,6 +84,20 @@ class ReviewDesk:
     def restartClock(self) -> None:
         """What comes now belongs to the next version."""
         self._seconds, self._since = 0.0, time.monotonic()
+
+    def markSaved(self) -> None:
+        """What is on the desk is on the disk."""
+        self._savedState = self._state()
+
+    def isUnsaved(self) -> bool:
+        """Whether something would be lost if another case came."""
+        return self.case is not None and self._state() != self._savedState
+
+    def _state(self) -> Any:
+        if self.case is None:
+            return None
+        changes = self.case.voxelsChanged()
+        return [each.decision for each in self.case.entries], changes
 
     def close(self) -> None:
         """End the worker, delete its files."""
@@ -253,10 +269,9 @@ class ReviewDesk:
 
     def _observe(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         content = segmentation.GetSegmentation()
-        for each, event in (
-            (segmentation, vtk.vtkCommand.ModifiedEvent),
-            (content, slicer.vtkSegmentation.SourceRepresentationModified),
-        ):
+        events = ("SourceRepresentationModified", "RepresentationModified", "SegmentModified", "SegmentRemoved")
+        watched = [(content, getattr(slicer.vtkSegmentation, name)) for name in events]
+        for each, event in ((segmentation, vtk.vtkCommand.ModifiedEvent), *watched):
             self._observed.append((each, each.AddObserver(event, lambda caller, name: self._timer.start())))
 
     def _clear(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from slicer.i18n import tr as _
 
@@ -44,3 +45,17 @@ def changesText(changes: Mapping[str, Mapping[str, int]] | None) -> str:
         if any(each.values())
     ]
     return _("Against the network's mask: {changes}.").format(changes="; ".join(parts))
+
+
+def savedText(result: Mapping[str, Any], seconds: float) -> str:
+    """What came of saving: the worker's answer to `save`."""
+    if result["conflict"]:
+        return str(result["conflict"])
+    changed = sum(count for label in result["voxels_changed"].values() for count in label.values())
+    text = _("Saved as {case}, version {version}: {voxels} voxels changed, {time}.")
+    return text.format(case=result["case"], version=result["version"], voxels=changed, time=durationText(seconds))
+
+
+def durationText(seconds: float) -> str:
+    """Minutes and seconds spent."""
+    return _("{minutes} min {seconds} s").format(minutes=int(seconds) // 60, seconds=int(seconds) % 60)
