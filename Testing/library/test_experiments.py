@@ -135,6 +135,10 @@ def test_a_stopped_experiment_goes_on(
     assert run(settings, tmp_path / "out") == 0
     assert len(looks) - 1 == 7 and len(set(looks)) - 1 == 7 and len(quick_simulator) == 2
     assert run(settings, tmp_path / "out") == 0 and len(looks) - 1 == 7
+    shutil.copytree(tmp_path / "out" / "evaluations", tmp_path / "looks")
+    settings.write_text(settings.read_text().replace("[cohorts.home]", 'looks = "looks"\n[cohorts.home]'))
+    shutil.rmtree(tmp_path / "out" / "evaluations")
+    assert run(settings, tmp_path / "out") == 0 and len(looks) - 1 == 7
 
 
 @pytest.mark.parametrize(

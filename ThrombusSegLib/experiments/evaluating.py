@@ -73,7 +73,8 @@ def run_evaluations(
         settings: of the experiment.
         cohorts: its cases.
         folder: what paths in the settings are relative to.
-        out: folder of the experiment; each evaluation keeps its looks and tables in `out`/evaluations/NAME.
+        out: folder of the experiment; each evaluation keeps its looks and tables in `settings.looks` or
+            `out`/evaluations, below its name.
         device: "auto", "cpu", "cuda" or "mps".
         progress: told before every look.
 
@@ -82,15 +83,14 @@ def run_evaluations(
     """
     done: dict[str, Evaluated] = {}
     predictors: dict[str, Predictor] = {}
+    kept = folder / settings.looks if settings.looks else out / "evaluations"
     for number, (name, wanted) in enumerate(settings.evaluations.items()):
         weights = wanted.weights or settings.weights
         if weights not in predictors:
             place = folder / weights
             predictors[weights] = Predictor(find_weights(place if place.is_file() else weights), device)
         told = part(progress, number / len(settings.evaluations), (number + 1) / len(settings.evaluations))
-        done[name] = evaluate_one(
-            wanted, cohorts[wanted.cohort], predictors[weights], out / "evaluations" / name, named(told, name)
-        )
+        done[name] = evaluate_one(wanted, cohorts[wanted.cohort], predictors[weights], kept / name, named(told, name))
     pairs = [(pair.first, pair.second) for pair in settings.comparisons]
     result = {
         "evaluations": {name: each.figures for name, each in done.items()},

@@ -85,6 +85,9 @@ class EvaluationExperiment:
     """Name of registered weights, or a file relative to the settings file."""
     comparisons: tuple[ComparisonSettings, ...] = ()
     """Differences that are reported."""
+    looks: str = ""
+    """Folder of the looks, relative to this file, that experiments with evaluations of one name may share; "" = in the
+    output."""
 
     def __post_init__(self) -> None:
         if not self.evaluations:
