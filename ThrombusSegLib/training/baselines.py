@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from monai.networks.nets.attentionunet import AttentionUnet
 from monai.networks.nets.basic_unet import BasicUNet
-from monai.networks.nets.unet import UNet
+from monai.networks.nets.dynunet import DynUNet
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -110,8 +110,9 @@ def build_baseline(settings: BaselineSettings, sequences: int) -> Baseline:
         inner = BasicUNet(2, sequences, LABELS, features=(*widths, widths[0]), norm="batch")
     else:
         flat = min(_FLAT_LEVELS, halvings)
-        strides = [(1, 2, 2)] * flat + [(2, 2, 2)] * (halvings - flat)
-        inner = UNet(3, sequences, LABELS, widths, strides, num_res_units=2, norm="batch")  # type: ignore[arg-type]
+        strides = [(1, 1, 1)] + [(1, 2, 2)] * flat + [(2, 2, 2)] * (halvings - flat)
+        kernels = [(3, 3, 3)] * len(widths)
+        inner = DynUNet(3, sequences, LABELS, kernels, strides, strides[1:], filters=widths, norm_name="batch")
         step = (2 ** (halvings - flat), *step[1:])
     _expect_background(inner)
     return Baseline(inner, sequences, step, volumes=settings.kind == "unet_3d")

@@ -240,7 +240,7 @@ class BaselineSettings:
     """A network of others that is trained instead of ours, for comparison; see `baselines`."""
 
     kind: BaselineKind = ""
-    """MONAI's "unet_2d" (BasicUNet), "unet_3d" (UNet) or "attention_unet_2d" (AttentionUnet); "" = our network."""
+    """MONAI's "unet_2d" (BasicUNet), "unet_3d" (DynUNet) or "attention_unet_2d" (AttentionUnet); "" = our network."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     """Channels at each level; "unet_2d" takes five."""
 
