@@ -99,13 +99,9 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _createParts(self, layout) -> None:
         """The sections, from top to bottom."""
-        from ThrombusSegParts.correctPanel import CorrectPanel
         from ThrombusSegParts.inputsPanel import InputsPanel
         from ThrombusSegParts.resultPanel import ResultPanel
-        from ThrombusSegParts.reviewDesk import ReviewDesk
-        from ThrombusSegParts.reviewPanel import ReviewPanel
         from ThrombusSegParts.runPanel import RunPanel
-        from ThrombusSegParts.savePanel import SavePanel
         from ThrombusSegParts.setupPanel import SetupPanel
 
         requirements = Path(self.resourcePath("requirements.txt"))
@@ -116,12 +112,27 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel = ResultPanel(self.ui)
         inputsLayout = self.ui.inputsCollapsibleButton.layout()
         self.inputsPanel = InputsPanel(inputsLayout, self.ui, self.resourcePath, self.logic.isBusy)
-        desk, annotation = ReviewDesk(), self.ui.annotationWidget.layout()
-        self.reviewPanel = ReviewPanel(self.ui, self.resourcePath, desk)
-        self.correctPanel = CorrectPanel(annotation, self.resourcePath, desk)
-        self.savePanel = SavePanel(annotation, self.resourcePath, desk)
-        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, self.correctPanel, self.reviewPanel]
-        self.parts += [self.savePanel, self.setupPanel]
+        self.parts = [self.runPanel, self.inputsPanel, self.resultPanel, *self._annotation(), self.setupPanel]
+
+    def _annotation(self) -> list[PanelPart]:
+        """The sections of the annotator: they share what is on the desk."""
+        from ThrombusSegParts.correctPanel import CorrectPanel
+        from ThrombusSegParts.exportPanel import ExportPanel
+        from ThrombusSegParts.reviewDesk import ReviewDesk
+        from ThrombusSegParts.reviewPanel import ReviewPanel
+        from ThrombusSegParts.savePanel import SavePanel
+        from ThrombusSegParts.workListPanel import WorkListPanel
+
+        desk, layout, path = ReviewDesk(), self.ui.annotationWidget.layout(), self.resourcePath
+        self.reviewPanel = ReviewPanel(self.ui, path, desk)
+        self.correctPanel = CorrectPanel(layout, path, desk)
+        self.savePanel = SavePanel(layout, path, desk)
+        reader = lambda: self.savePanel.annotator  # noqa: E731
+        self.exportPanel = ExportPanel(layout, path, desk, reader)
+        self.workListPanel = WorkListPanel(layout, path, desk, reader, self.logic.isBusy)
+        self.savePanel.onNext, self.savePanel.onSaved = self.workListPanel.openNext, self.workListPanel.onSaved
+        self.workListPanel.onOpened = self.onCaseOpened
+        return [self.correctPanel, self.savePanel, self.exportPanel, self.workListPanel, self.reviewPanel]
 
     def _connect(self) -> None:
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -201,6 +212,11 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode
         parameterNode.shownMap = ""
         parameterNode.segmentation = result.segmentation
+
+    def onCaseOpened(self, segmentation: Any) -> None:
+        """Called when a case of the work list is in the scene, with what is known of it."""
+        self.resultPanel.showCase(segmentation)
+        self.reviewPanel.go(0)
 
     def onFailed(self, error: SegmentationError) -> None:
         """Called when a run gave no result, and nobody had stopped it."""

@@ -24,7 +24,7 @@ FORBIDDEN = {
 SIGNALS = {
     "clicked(bool)", "toggled(bool)", "clicked(QModelIndex)", "timeout()", "currentIndexChanged(int)",
     "valueChanged(double)", "currentPathChanged(QString)", "currentNodeChanged(vtkMRMLNode*)", "startupCompleted()",
-    "contentsCollapsed(bool)", "activated()",
+    "contentsCollapsed(bool)", "activated()", "textChanged(QString)", "doubleClicked(QModelIndex)",
 }  # fmt: skip
 #: Attributes and functions whose text a user reads.
 SHOWN_ATTRIBUTES = {"text", "toolTip", "title", "placeholderText", "windowTitle", "helpText", "acknowledgementText"}

@@ -100,7 +100,7 @@ def _install_shells() -> None:
         shell.__dict__.update(content)
         sys.modules[name] = shell
 
-    module("qt", QTimer=FakeTimer, QShortcut=FakeShortcut, QKeySequence=str)
+    module("qt", QTimer=FakeTimer, QShortcut=FakeShortcut, QKeySequence=str, QTableWidgetItem=str)
     module("slicer.i18n", tr=lambda text: text, translate=lambda _context, text: text)
     module(
         "slicer.ScriptedLoadableModule",
@@ -308,6 +308,7 @@ def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[obje
 
     monkeypatch.setattr(slicer.util, "loadUI", FakeWidget.load, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: widget.form, raising=False)
+    monkeypatch.setattr(slicer.util, "resetSliceViews", lambda: None, raising=False)
     monkeypatch.setattr(slicer.util, "WaitCursor", contextlib.nullcontext, raising=False)
     monkeypatch.setattr("ThrombusSegParts.logic.ThrombusSegLogic", lambda: realLogic)
     settings: dict[str, str] = {}

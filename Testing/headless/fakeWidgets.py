@@ -36,7 +36,7 @@ class FakeWidget:
         self.items: list[tuple[str, str]] = []
         self.currentIndex, self.value, self.collapsed, self.checked = -1, 0, True, False
         self.connected: dict[str, Callable] = {}
-        self.table = None
+        self.table, self.selected, self.cells = None, -1, []
         self.form, self._layout = types.SimpleNamespace(), FakeLayout()
 
     @classmethod
@@ -87,6 +87,15 @@ class FakeWidget:
 
     def resizeColumnsToContents(self) -> None:
         pass
+
+    def setRowCount(self, count: int) -> None:
+        self.cells = [["", "", "", ""] for _row in range(count)]
+
+    def setItem(self, row: int, column: int, item: str) -> None:
+        self.cells[row][column] = item
+
+    def currentRow(self) -> int:
+        return self.selected
 
     def selectRow(self, row: int) -> None:
         self.selected = row

@@ -87,6 +87,14 @@ def test_a_case_is_saved_opened_saved_again_and_exported(tmp_path: Path, scan: d
     assert [Path(each).exists() for each in files] == [True, True, True]
 
 
+def test_images_of_any_format_become_files_for_a_viewer(tmp_path: Path, scan: dict[str, str]):
+    files = result("images", images={"SWI": scan["swi"], "DWI": scan["dwi"]}, out=str(tmp_path / "viewer"))["files"]
+    before, after = (sitk.ReadImage(path) for path in (scan["swi"], files["SWI"]))
+    assert (sitk.GetArrayFromImage(before) == sitk.GetArrayFromImage(after)).all()
+    assert after.GetOrigin() == pytest.approx(before.GetOrigin()) and set(files) == {"SWI", "DWI"}
+    assert ask("images", images={"SWI": str(tmp_path / "x.nii.gz")}, out=str(tmp_path))["kind"] == "input"
+
+
 def test_a_list_is_made_claimed_and_worked_through(tmp_path: Path, scan: dict[str, str]):
     for name in ("Meier", "Weber"):
         (tmp_path / "study" / name).mkdir(parents=True)

@@ -307,6 +307,47 @@ def stage_correct(driver: Driver) -> None:
     driver.report["effectLeft"] = correct.editor.activeEffect() is not None
 
 
+def stage_worklist(driver: Driver) -> None:
+    """Two patients become a list; the first one is opened, predicted, saved; the key leads to the next."""
+    section, save, review = driver.panel.workListPanel, driver.panel.savePanel, driver.panel.reviewPanel
+    settled = lambda: not review.desk.worker.isBusy() and not section.loader.isBusy()  # noqa: E731
+    save.ui.annotatorEdit.text = "reader-1"
+    driver.ui.resultCollapsibleButton.collapsed = True
+    section.ui.listCollapsibleButton.collapsed = False
+    section.ui.listPathEdit.currentPath = str(two_patients(driver.folder / "studies"))
+    driver.settle()
+    driver.press(section.ui.listMakeButton)
+    driver.wait(settled)
+    driver.report["list"] = [section.ui.listLabel.text, section.ui.listProgressBar.format]
+    review.desk.markSaved()  # what the stages before have left is not to be kept
+    press_key(driver, "J")
+    driver.wait(settled)
+    driver.report["opened"] = [section.ui.listLabel.text, driver.panel.logic.getParameterNode().volumeSWI.GetName()]
+    driver.press(driver.ui.segmentButton)
+    driver.idle()
+    save.ui.saveCollapsibleButton.collapsed = False
+    driver.settle(1.0)
+    driver.wait(settled)
+    driver.press(save.ui.saveButton)
+    driver.wait(settled)
+    driver.report["saved"] = save.ui.saveLabel.text
+    driver.album("save", save.ui.saveCollapsibleButton)
+    export = driver.panel.exportPanel
+    export.ui.exportCollapsibleButton.collapsed = False
+    export.ui.exportPathEdit.currentPath = str(driver.folder / "exported")
+    driver.press(export.ui.exportButton)
+    driver.wait(settled)
+    driver.report["exported"] = export.ui.exportLabel.text
+    driver.album("export", export.ui.exportCollapsibleButton)
+    export.ui.exportCollapsibleButton.collapsed = save.ui.saveCollapsibleButton.collapsed = True
+    driver.album("worklist", section.ui.listCollapsibleButton)
+    press_key(driver, "J")
+    driver.wait(settled)
+    driver.report["openedNext"] = [section.ui.listLabel.text, scene_names()]
+    section.ui.listCollapsibleButton.collapsed = True
+    driver.ui.resultCollapsibleButton.collapsed = False
+
+
 def stage_nothing(driver: Driver) -> None:
     """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
     driver.segment(options={"threshold": 1.0})
@@ -401,6 +442,26 @@ def states(setup: object) -> dict[str, list]:
     from ThrombusSegParts.setupChecks import allStates
 
     return {state.name: [state.ok, state.detail] for state in allStates(setup.facts())}
+
+
+def two_patients(folder: Path) -> Path:
+    """SWI and DWI of the sample case, twice."""
+    import shutil
+
+    from ThrombusSegParts.sampleData import sampleFolder
+
+    for name in ("Meier", "Weber"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for sequence in ("SWI", "DWI"):
+            shutil.copy(sampleFolder() / f"{sequence}.nii.gz", folder / name)
+    shutil.rmtree(folder.with_name("studies-review"), ignore_errors=True)
+    return folder
+
+
+def scene_names() -> list[str]:
+    """Of the volumes and segmentations in the scene."""
+    kinds = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTableNode")
+    return [node.GetName() for kind in kinds for node in slicer.util.getNodesByClass(kind)]
 
 
 def decisions(review: object) -> list[str]:

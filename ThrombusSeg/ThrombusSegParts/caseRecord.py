@@ -21,7 +21,7 @@ SAVED = ATTRIBUTE + "Saved"
 
 
 def savedOf(segmentation: slicer.vtkMRMLSegmentationNode) -> dict[str, Any]:
-    """ "case", "folder", "version", and for a case of a work list "images" and "centre"; empty for a new one."""
+    """ "case", "folder", "version", and for a case of a work list "listFolder" and "centre"; empty for a new one."""
     return dict(json.loads(segmentation.GetAttribute(SAVED) or "{}"))
 
 
@@ -50,7 +50,7 @@ def valuesToSave(desk: ReviewDesk, folder: str, annotator: str, status: str) -> 
     values: dict[str, Any] = {
         "folder": folder,
         "labels": str(desk.labelsFile()),
-        "images": known.get("images") or _writtenImages(desk, segmentation),
+        "images": _writtenImages(desk, segmentation),
         "reference": reference,
         "annotator": annotator,
         "seconds_spent": round(desk.seconds(), 1),

@@ -51,6 +51,14 @@ class ResultPanel(PanelPart):
         showReference(result.segmentation)
         self._jump(result.candidates, 0)
 
+    def showCase(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> None:
+        """A case of a work list was opened: its reference volume in all views."""
+        self._relabeler = None
+        self.ui.resultLabel.text = _("No result yet.") if segmentation is None else _("As it was predicted, or saved.")
+        if segmentation is not None:
+            showReference(segmentation)
+            slicer.util.resetSliceViews()
+
     def fail(self) -> None:
         """A run gave no result."""
         self.ui.resultLabel.text = _("No result.")

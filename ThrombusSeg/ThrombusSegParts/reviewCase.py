@@ -69,7 +69,7 @@ class ReviewCase:
         segmentation = self.segmentation
         self.checksum = segmentation.GetAttribute(CHECKSUM)
         earlier = _entries(segmentation.GetAttribute(REVIEW) or "[]")
-        if isCorrected(segmentation) and earlier:
+        if earlier and (isCorrected(segmentation) or not segmentation.GetAttribute(CANDIDATES)):
             self.entries = earlier
         else:
             rows = json.loads(segmentation.GetAttribute(CANDIDATES) or "[]")
@@ -252,12 +252,20 @@ class ReviewCase:
         self.parts[own] = 0
 
     def _putBack(self, entry: Entry) -> None:
-        voxels = _indices(entry.voxels)
+        voxels = _indices(entry.voxels) if entry.voxels else self._modelVoxels(entry)
         mask = self.mask.copy()
         mask.ravel()[voxels] = 1
         self._write(mask)
         self.parts.ravel()[voxels] = entry.number
         entry.voxels = ""
+
+    def _modelVoxels(self, entry: Entry) -> Any:
+        """Of a candidate that was rejected in an earlier version: where the network had it."""
+        numpy, model = importLibrary("numpy"), self.modelLabels()
+        for own in groups(parts(model == 1)).values() if model is not None else ():
+            if math.dist(centroidOf(self.segmentation, own), positionOf(entry.measures)) < _SAME_MM:
+                return numpy.ravel_multi_index(own, model.shape)
+        return _indices("")
 
     def _write(self, mask: Any) -> None:
         """The segment, and which voxels an undo has to bring back."""
@@ -276,6 +284,15 @@ class ReviewCase:
         text = _text(self.entries)
         if self.segmentation.GetAttribute(REVIEW) != text:
             self.segmentation.SetAttribute(REVIEW, text)
+
+
+def entriesOf(candidates: Sequence[Mapping[str, Any]]) -> str:
+    """The candidates of a saved record, as the node keeps them."""
+    entries = []
+    for each in candidates:
+        added = each["decision"] == "added"
+        entries.append(Entry(int(each["candidate"]), str(each["decision"]), dict(each["measures"]), added))
+    return _text(entries)
 
 
 def _text(entries: Sequence[Entry]) -> str:

@@ -59,3 +59,35 @@ def savedText(result: Mapping[str, Any], seconds: float) -> str:
 def durationText(seconds: float) -> str:
     """Minutes and seconds spent."""
     return _("{minutes} min {seconds} s").format(minutes=int(seconds) // 60, seconds=int(seconds) % 60)
+
+
+def itemStatusText(status: str) -> str:
+    """The state of a case in a list."""
+    texts = {
+        "new": _("new"),
+        "predicted": _("predicted"),
+        "in review": _("in review"),
+        "corrected": _("corrected"),
+        "checked": _("checked"),
+    }
+    return texts.get(status, status)
+
+
+def agreementText(result: Mapping[str, Any]) -> str:
+    """How far two readers agree: the worker's answer to `agreement`."""
+    dice = result["dice"]
+    parts = [_("Over {count} cases read by both").format(count=result["cases"])]
+    if dice.get("value") is not None:
+        parts.append(
+            _("Dice {value:.2f} (95 %: {low:.2f} to {high:.2f})").format(
+                value=dice["value"], low=dice["low"], high=dice["high"]
+            )
+            if dice.get("low") is not None
+            else _("Dice {value:.2f}").format(value=dice["value"])
+        )
+    if result["detection"] is not None:
+        text = _("both marked {both} of {first} and {second} clots (agreement {detection:.2f})")
+        lesions = {key: result[f"lesions_{key}"] for key in ("both", "first", "second")}
+        parts.append(text.format(detection=result["detection"], **lesions))
+    parts.append(_("same answer on whether there is one: {share:.0%}").format(share=result["presence"]))
+    return "; ".join(parts) + "."

@@ -173,6 +173,21 @@ def _open(values: Values) -> dict[str, Any]:
     }
 
 
+def _images(values: Values) -> dict[str, Any]:
+    """images {sequence: file or DICOM folder}, out (folder) -> files {sequence: path} that any viewer opens.
+
+    They hold voxels and geometry, and nothing else of a header.
+    """
+    out = Path(values["out"])
+    out.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, path in values["images"].items():
+        sequence = Sequence(name)
+        files[name] = str(out / f"{sequence.value}.nii.gz")
+        write_image(read_image(Path(path), sequence), Path(files[name]))
+    return {"files": files}
+
+
 def _make_list(values: Values) -> dict[str, Any]:
     """list (folder), source (folder or manifest), keep_names -> the list."""
     make_list(Path(values["list"]), rows_of(Path(values["source"])), pseudonymous=not values.get("keep_names", False))
@@ -243,6 +258,7 @@ TASKS: dict[str, Callable[[Values], dict[str, Any]]] = {
     "definitions": _definitions,
     "save": _save,
     "open": _open,
+    "images": _images,
     "make_list": _make_list,
     "list": _list,
     "claim": _claim,

@@ -1,0 +1,132 @@
+"""The section "Export": the case as it is, for other programs, written by the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .caseRecord import inputsOf, savedOf, valuesToSave
+from .errors import SegmentationError
+from .panelPart import PanelPart
+from .reviewDesk import ReviewDesk
+
+FOLDER_SETTING = "ThrombusSeg/ExportFolder"
+#: By check box, what the worker calls it.
+KINDS = {
+    "exportNiftiCheckBox": "nifti",
+    "exportNrrdCheckBox": "nrrd",
+    "exportCsvCheckBox": "csv",
+    "exportStlCheckBox": "stl",
+    "exportHtmlCheckBox": "html",
+    "exportPdfCheckBox": "pdf",
+}
+#: Under this name a case is exported whose reader gave none.
+_UNNAMED = "reader"
+
+
+class ExportPanel(PanelPart):
+    """Builds itself from ExportPanel.ui.
+
+    Args:
+        layout: where the section goes.
+        resourcePath: of the module's widget: path of a file in the module's Resources.
+        desk: what is exported.
+        annotator: the reader's pseudonym.
+    """
+
+    def __init__(
+        self, layout: Any, resourcePath: Callable[[str], str], desk: ReviewDesk, annotator: Callable[[], str]
+    ) -> None:
+        self.widget = slicer.util.loadUI(resourcePath("UI/ExportPanel.ui"))
+        super().__init__(slicer.util.childWidgetVariables(self.widget))
+        layout.addWidget(self.widget)
+        self.desk, self._annotator = desk, annotator
+        self._exporting = False
+        self._case: Any = None
+        self._said = ""
+        self.ui.exportPathEdit.currentPath = str(slicer.util.settingsValue(FOLDER_SETTING, "") or "")
+        self.ui.exportButton.connect("clicked(bool)", lambda checked=False: self.export())
+        desk.listeners.append(self._show)
+        self._show()
+
+    def export(self) -> None:
+        """Write what is ticked; the window stays free meanwhile."""
+        kinds = [kind for name, kind in KINDS.items() if getattr(self.ui, name).checked]
+        series = str(self.ui.exportSeriesEdit.currentPath) if self.ui.exportDicomCheckBox.checked else ""
+        out = str(self.ui.exportPathEdit.currentPath)
+        try:
+            self._check(kinds, series, out)
+            values = valuesToSave(self.desk, str(self._draft()), self._annotator() or _UNNAMED, "corrected")
+        except (SegmentationError, OSError) as error:
+            self._say(str(error))
+            return
+        values["based_on"] = 0
+        qt.QSettings().setValue(FOLDER_SETTING, out)
+        self._exporting = True
+        self._say(_("Writing..."))
+
+        def saved(result: Mapping[str, Any]) -> None:
+            case = str(Path(values["folder"]) / result["case"])
+            wanted = {"case": case, "out": out, "kinds": kinds, "dicom": series}
+            self.desk.worker.ask("export", wanted, done, failed)
+
+        def done(result: Mapping[str, Any]) -> None:
+            self._exporting = False
+            names = ", ".join(Path(each).name for each in result["files"])
+            self._say(_("Written: {names}.").format(names=names))
+
+        def failed(error: SegmentationError) -> None:
+            self._exporting = False
+            self._say(str(error))
+
+        self.desk.worker.ask("save", values, saved, failed)
+
+    def _check(self, kinds: list[str], series: str, out: str) -> None:
+        if self._exporting:
+            raise SegmentationError(_("The last export is still being written."), kind="input")
+        if not out:
+            raise SegmentationError(_("No folder is chosen."), _("Choose where the files go."), "input")
+        if self.ui.exportDicomCheckBox.checked and not series:
+            text = _("DICOM objects go into the study of a series: choose the folder of the reference's series.")
+            raise SegmentationError(text, kind="input")
+        if not kinds and not series:
+            raise SegmentationError(_("Nothing is ticked."), _("Choose at least one kind of file."), "input")
+
+    def _draft(self) -> Path:
+        """A new folder for the case as it is: an export saves nothing in the reader's own folder."""
+        count = 1
+        while (folder := self.desk.folder() / f"export-{count}").exists():
+            count += 1
+        folder.mkdir()
+        return folder
+
+    def _say(self, text: str) -> None:
+        self._said = text
+        self._show()
+
+    def _show(self) -> None:
+        case = self.desk.case
+        if case is not self._case:
+            self._case, self._said = case, ""
+            self.ui.exportSeriesEdit.currentPath = seriesFolderOf(case.segmentation) if case is not None else ""
+        self.ui.exportButton.enabled = case is not None and not self._exporting
+        self.ui.exportLabel.text = self._said or (_("Nothing to export yet.") if case is None else self._idle())
+
+    def _idle(self) -> str:
+        name = savedOf(self.desk.case.segmentation).get("case")
+        return _("Files are called {name}.").format(name=name) if name else _("Files are called by a pseudonym.")
+
+
+def seriesFolderOf(segmentation: slicer.vtkMRMLSegmentationNode) -> str:
+    """The folder of the DICOM series that the reference was loaded from, from Slicer's database; "" if it was not."""
+    reference = segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole())
+    nodes = [node for node in (reference, *inputsOf(segmentation).values()) if node is not None]
+    identifiers = (nodes[0].GetAttribute("DICOM.instanceUIDs") or "").split() if nodes else []
+    database = getattr(slicer, "dicomDatabase", None)
+    path = str(database.fileForInstance(identifiers[0])) if identifiers and database is not None else ""
+    return str(Path(path).parent) if path else ""
