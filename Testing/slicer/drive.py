@@ -24,6 +24,9 @@ from pathlib import Path
 import qt
 import slicer
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # Slicer runs this file without its folder on the path
+import annotatorStages
+
 SIZES = {"1280": (1280, 800), "1920": (1920, 1080)}
 THEMES = {"light": "Light Slicer", "dark": "Dark Slicer"}
 #: Generous: build machines run several things at once.
@@ -255,99 +258,6 @@ def stage_layouts(driver: Driver) -> None:
     driver.report["relabelled"] = driver.ui.resultLabel.text
 
 
-def stage_review(driver: Driver) -> None:
-    """From candidate to candidate with the keys, a missed one clicked; what the table says of them."""
-    review = driver.panel.reviewPanel
-    section = review.ui.reviewCollapsibleButton
-    answered = lambda: not review.desk.worker.isBusy()  # noqa: E731
-    press_key(driver, "R")
-    driver.report["decidedWhileFolded"] = decisions(review)
-    section.collapsed = False
-    driver.settle()
-    for key in ("N", "P", "A"):
-        press_key(driver, key)
-    driver.wait(answered)
-    driver.report["decided"] = decisions(review)
-    driver.album("review", section)
-    press_key(driver, "R")
-    driver.report["rejected"] = [decisions(review), review.desk.case.voxelsChanged()]
-    press_key(driver, "Ctrl+Z")
-    driver.report["undone"] = [decisions(review), review.desk.case.voxelsChanged()]
-    driver.press(review.ui.missedButton)
-    click_in_view(driver, "Red", 0.62, 0.55)
-    driver.wait(lambda: answered() and not review.missed.isWaiting(), 60)
-    driver.report["missed"] = [decisions(review), review.ui.reviewMessageLabel.text]
-    driver.album("review-missed", section)
-    press_key(driver, "Ctrl+Z")
-    section.collapsed = True
-    driver.report["folded"] = decisions(review)
-
-
-def stage_correct(driver: Driver) -> None:
-    """Paint with the embedded editor, and take it back: counted, measured; its keys go with the section."""
-    correct, review = driver.panel.correctPanel, driver.panel.reviewPanel
-    section = correct.ui.correctCollapsibleButton
-    driver.ui.resultCollapsibleButton.collapsed = True
-    section.collapsed = False
-    review.go(0)
-    correct.editor.setActiveEffectByName("Paint")
-    driver.settle()
-    volume = review.desk.case.entries[0].measures["volume_mm3"]
-    drag_in_view(driver, "Red", (0.5, 0.45), (0.6, 0.5))
-    driver.settle(1.0)
-    driver.wait(lambda: not review.desk.worker.isBusy())
-    measured = review.desk.case.entries[0].measures
-    driver.report["painted"] = [volume, measured["volume_mm3"], correct.ui.correctChangesLabel.text]
-    driver.album("correct", section)
-    correct.editor.undo()
-    driver.settle(1.0)
-    driver.report["unpainted"] = [review.desk.case.entries[0].measures["volume_mm3"], review.desk.case.voxelsChanged()]
-    section.collapsed = True
-    driver.ui.resultCollapsibleButton.collapsed = False
-    driver.report["effectLeft"] = correct.editor.activeEffect() is not None
-
-
-def stage_worklist(driver: Driver) -> None:
-    """Two patients become a list; the first one is opened, predicted, saved; the key leads to the next."""
-    section, save, review = driver.panel.workListPanel, driver.panel.savePanel, driver.panel.reviewPanel
-    settled = lambda: not review.desk.worker.isBusy() and not section.loader.isBusy()  # noqa: E731
-    save.ui.annotatorEdit.text = "reader-1"
-    driver.ui.resultCollapsibleButton.collapsed = True
-    section.ui.listCollapsibleButton.collapsed = False
-    section.ui.listPathEdit.currentPath = str(two_patients(driver.folder / "studies"))
-    driver.settle()
-    driver.press(section.ui.listMakeButton)
-    driver.wait(settled)
-    driver.report["list"] = [section.ui.listLabel.text, section.ui.listProgressBar.format]
-    review.desk.markSaved()  # what the stages before have left is not to be kept
-    press_key(driver, "J")
-    driver.wait(settled)
-    driver.report["opened"] = [section.ui.listLabel.text, driver.panel.logic.getParameterNode().volumeSWI.GetName()]
-    driver.press(driver.ui.segmentButton)
-    driver.idle()
-    save.ui.saveCollapsibleButton.collapsed = False
-    driver.settle(1.0)
-    driver.wait(settled)
-    driver.press(save.ui.saveButton)
-    driver.wait(settled)
-    driver.report["saved"] = save.ui.saveLabel.text
-    driver.album("save", save.ui.saveCollapsibleButton)
-    export = driver.panel.exportPanel
-    export.ui.exportCollapsibleButton.collapsed = False
-    export.ui.exportPathEdit.currentPath = str(driver.folder / "exported")
-    driver.press(export.ui.exportButton)
-    driver.wait(settled)
-    driver.report["exported"] = export.ui.exportLabel.text
-    driver.album("export", export.ui.exportCollapsibleButton)
-    export.ui.exportCollapsibleButton.collapsed = save.ui.saveCollapsibleButton.collapsed = True
-    driver.album("worklist", section.ui.listCollapsibleButton)
-    press_key(driver, "J")
-    driver.wait(settled)
-    driver.report["openedNext"] = [section.ui.listLabel.text, scene_names()]
-    section.ui.listCollapsibleButton.collapsed = True
-    driver.ui.resultCollapsibleButton.collapsed = False
-
-
 def stage_nothing(driver: Driver) -> None:
     """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
     driver.segment(options={"threshold": 1.0})
@@ -402,6 +312,9 @@ def stage_killed(driver: Driver) -> None:
 STAGES = {
     name.removeprefix("stage_"): function for name, function in list(globals().items()) if name.startswith("stage_")
 }
+# They come when there is a result to review, and before the stages that look for none.
+_later = list(STAGES).index("nothing")
+STAGES = dict([*list(STAGES.items())[:_later], *annotatorStages.STAGES.items(), *list(STAGES.items())[_later:]])
 #: Not part of a run through all stages.
 ON_DEMAND = ("killed",)
 
@@ -442,79 +355,6 @@ def states(setup: object) -> dict[str, list]:
     from ThrombusSegParts.setupChecks import allStates
 
     return {state.name: [state.ok, state.detail] for state in allStates(setup.facts())}
-
-
-def two_patients(folder: Path) -> Path:
-    """SWI and DWI of the sample case, twice."""
-    import shutil
-
-    from ThrombusSegParts.sampleData import sampleFolder
-
-    for name in ("Meier", "Weber"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for sequence in ("SWI", "DWI"):
-            shutil.copy(sampleFolder() / f"{sequence}.nii.gz", folder / name)
-    shutil.rmtree(folder.with_name("studies-review"), ignore_errors=True)
-    return folder
-
-
-def scene_names() -> list[str]:
-    """Of the volumes and segmentations in the scene."""
-    kinds = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTableNode")
-    return [node.GetName() for kind in kinds for node in slicer.util.getNodesByClass(kind)]
-
-
-def decisions(review: object) -> list[str]:
-    """On each candidate."""
-    return [entry.decision for entry in review.desk.case.entries]
-
-
-def press_key(driver: Driver, key: str) -> None:
-    """As the keyboard does, with the mouse over the red slice view."""
-    view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
-    driver.window.activateWindow()
-    view.setFocus()
-    qt_test_key(view, key)
-    driver.settle(0.2)
-
-
-def qt_test_key(widget: object, key: str) -> None:
-    """Events of a key, with those that Qt asks first for shortcuts: PythonQt has no QTest."""
-    letter = key.split("+")[-1]
-    modifiers = qt.Qt.ControlModifier if "+" in key else qt.Qt.NoModifier
-    code = getattr(qt.Qt, f"Key_{letter}")
-    text = letter.lower() if modifiers == qt.Qt.NoModifier else ""
-    for kind in (qt.QEvent.ShortcutOverride, qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
-        qt.QApplication.sendEvent(widget, qt.QKeyEvent(kind, code, modifiers, text))
-
-
-def click_in_view(driver: Driver, name: str, across: float, down: float) -> None:
-    """Press and release the left button at a place of a slice view, in shares of its size."""
-    interactor = slicer.app.layoutManager().sliceWidget(name).sliceView().interactor()
-    width, height = interactor.GetSize()
-    interactor.SetEventInformation(int(width * across), int(height * (1 - down)), 0, 0)
-    for event in ("EnterEvent", "MouseMoveEvent", "LeftButtonPressEvent", "LeftButtonReleaseEvent"):
-        interactor.InvokeEvent(event)
-        driver.settle(0.1)
-
-
-def drag_in_view(driver: Driver, name: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """A stroke of the left button from one place of a slice view to another, in shares of its size."""
-    interactor = slicer.app.layoutManager().sliceWidget(name).sliceView().interactor()
-    width, height = interactor.GetSize()
-    strokes = [
-        "EnterEvent",
-        "MouseMoveEvent",
-        "LeftButtonPressEvent",
-        *["MouseMoveEvent"] * 8,
-        "LeftButtonReleaseEvent",
-    ]
-    for step, event in enumerate(strokes):
-        share = min(max(step - 2, 0) / 8, 1.0)
-        across, down = (one + share * (other - one) for one, other in zip(start, end, strict=True))
-        interactor.SetEventInformation(int(width * across), int(height * (1 - down)), 0, 0)
-        interactor.InvokeEvent(event)
-        driver.settle(0.05)
 
 
 def bring_into_view(widget: object, top: bool = False) -> None:
