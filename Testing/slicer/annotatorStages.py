@@ -75,9 +75,14 @@ def stage_worklist(driver: Any) -> None:
     driver.wait(settled)
     driver.report["list"] = [section.ui.listLabel.text, section.ui.listProgressBar.format]
     review.desk.markSaved()  # what the stages before have left is not to be kept
+    driver.size("1920")
+    driver.photograph("worklist-new")
     press_key(driver, "J")
+    driver.report["openedByKey"] = section.ui.listLabel.text.startswith("Opening") or not settled()
+    if not driver.report["openedByKey"]:
+        driver.press(section.ui.listNextButton)
     driver.wait(settled)
-    driver.report["opened"] = [section.ui.listLabel.text, driver.panel.logic.getParameterNode().volumeSWI.GetName()]
+    driver.report["opened"] = [section.ui.listLabel.text, scene_names()]
     driver.press(driver.ui.segmentButton)
     driver.idle()
     save.ui.saveCollapsibleButton.collapsed = False
