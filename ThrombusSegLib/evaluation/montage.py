@@ -22,13 +22,13 @@ from .difficulty import read_truth
 Bytes = NDArray[np.uint8]
 Point = tuple[float, float, float]
 
-TITLE = "SIMULATED PATIENTS, ONE FOR EACH CENTRE. OUTLINES: THROMBUS RED, INFARCT BLUE."
+TITLE = "SIMULATED PATIENTS, ONE A CENTRE. THROMBUS RED, INFARCT BLUE."
 PIXEL_MM = 0.9
 TILE = (240, 200)
 """Rows and columns of a tile, pixels."""
 LOOKED_AT = 20
 """So many cases of each centre are looked at for one to show."""
-SHOWN_HOURS, SHOWN_SEGMENTS, SHOWN_INFARCT_ML = (3.0, 8.0), ("ICA", "M1", "M2 superior", "M2 inferior"), 15.0
+SHOWN_HOURS, SHOWN_SEGMENTS, SHOWN_INFARCT_ML = (3.0, 10.0), ("M1", "M2 superior", "M2 inferior"), 15.0
 """A patient is shown who has something to see on every sequence, so many hours after onset: most have less."""
 LEFT, TOP, GAP, LETTER = 44, 40, 4, 2
 WHITE = {Sequence.SWI: 1.6, Sequence.DWI: 2.2, Sequence.FLAIR: 2.0, Sequence.TOF: 2.2}
@@ -129,7 +129,7 @@ def _telling(rows: list[ManifestRow]) -> int:
 
 def _onset(row: ManifestRow) -> str:
     hours = _stroke(row).get("hours_since_onset")
-    return f" {hours:.1f} H AFTER ONSET." if hours is not None else ""
+    return f" {hours:.1f} H OLD." if hours is not None else ""
 
 
 def _stroke(row: ManifestRow) -> dict[str, Any]:
