@@ -180,7 +180,8 @@ def test_slice_view_shows_the_thrombus_and_the_map_that_is_chosen(
     red, green, blue = shown[row, column]
     assert red > green + 30 and red > blue + 30
     strength = np.abs(faint - plain).max(axis=-1)
-    assert strength.max() > 100 and strength[row, column] < 60, "as delivered: an outline, and a hint of filling"
+    within = strength[row - 5 : row + 6, column - 5 : column + 6]  # a voxel or two of the thrombus
+    assert strength.max() > 100 and within.min() < 60, "as delivered: an outline, and a hint of filling"
     gray = plain[row - 2 : row + 3, column - 2 : column + 3]
     assert np.ptp(gray, axis=-1).max() < 8, "without the segmentation the slice is gray"
     changed = (np.abs(shown - plain).max(axis=-1) > 20).mean()

@@ -17,11 +17,11 @@ RELEASE = "https://github.com/ThrombusSeg/SlicerThrombusSeg/releases/download/Sa
 
 #: SHA-256 of each sequence's file in Resources/SampleCase; a test compares them.
 CHECKSUMS = {
-    "SWI": "f6b8baf90a5150174544082cde4ff15a59c5dc912db7bacf98615bf1fded40c6",
-    "DWI": "4db13044a5a28f4198d0569eab0c02ed4ebf0b9a4a1115bd73d65cce40e694fc",
-    "ADC": "85065499703c531647fc227573aae07261c7a56d7ee12417a7455ebe6603e9d5",
-    "FLAIR": "961b5ac53bf0f72b8490fec22529f250aa352b4408b6c9e22e9a5f053d81d9f9",
-    "TOF": "b54e09bb2be60cc6209db1ab1964da8fbe2e893d2d7683e8b2b6ba8969bb32f4",
+    "SWI": "bb933f7a30841da063245ba32398eb444257a8b4300ac01ab2c399b9cc8cabdb",
+    "DWI": "f571fc03c953e8197d8921a054b2c8aabf2d9048ef6c683757d2465bf5e8d166",
+    "ADC": "745cdfce6110481de4916afa3430e2e8ffb9f433ff7afd952dbfde1e1b2af024",
+    "FLAIR": "e8849affe63e105c74281f19b059f646d340100b7a6cd7294f83f73b483b9249",
+    "TOF": "5e639a9f03690e1431a006cabdc65a8eb4fdba1a95b91c67d97c1e7a3d572d33",
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = Path(__file__).parents[2] / "Resources" / "SampleCase"
 #: Which simulated case the files in Resources/SampleCase are.
-SAMPLE_CENTRE, SAMPLE_SEED, SAMPLE_NUMBER = "sample", 2604, 6
+SAMPLE_CENTRE, SAMPLE_SEED, SAMPLE_NUMBER = "sample", 2604, 1
 
 
 def add_parser(commands: Any) -> None:
