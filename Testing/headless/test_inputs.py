@@ -33,7 +33,8 @@ def studies(headless, tools):
             hierarchy.CreateItem(folder, nodes[name])  # in the application a plugin does it
         return nodes
 
-    return study
+    yield study
+    hierarchy.RemoveAllItems(False)  # a cache of nodes outlives the scene, and finds others at the same address
 
 
 def chosen(panel) -> dict[str, str]:

@@ -259,8 +259,8 @@ def stage_layouts(driver: Driver) -> None:
 
 
 def stage_nothing(driver: Driver) -> None:
-    """An explicit result where no candidate passes the threshold; the time left, known from the run before."""
-    driver.segment(options={"threshold": 1.0})
+    """An explicit result where no candidate is large enough; the time left, known from the run before."""
+    driver.segment(options={"minimum_volume_mm3": 1e6})
     told = set()
     driver.wait(lambda: bool(told.add(driver.ui.stageLabel.text)) or not driver.panel.logic.isBusy())
     driver.report["stagesAgain"] = sorted(told)
