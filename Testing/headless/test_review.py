@@ -62,7 +62,7 @@ def test_the_most_suspicious_comes_first_and_keys_lead_on(reviewed, headless) ->
     assert decisions(reviewed) == ["undecided"] * 3 and review.row == 0
     assert review.ui.reviewLabel.text == "Candidate 1 of 3: to review. 0 decided."
     assert column(reviewed, "Status") == ["to review"] * 3
-    assert column(reviewed, "Probability") == sorted(column(reviewed, "Probability"), reverse=True)
+    assert column(reviewed, "Probability (%)") == sorted(column(reviewed, "Probability (%)"), reverse=True)
     assert FakeShortcut.press("N") and review.row == 1 and reviewed.ui.candidatesTable.selected == 1
     assert min(view.GetFieldOfView()[:2]) == pytest.approx(70.0)
     seen = [view.GetSliceToRAS().GetElement(row, 3) for row in range(3)]
@@ -143,7 +143,7 @@ def test_a_missed_thrombus_is_proposed_from_the_stored_probability(reviewed, hea
     assert decisions(reviewed) == ["undecided"] * 3 + ["added"] and voxels(reviewed) == 37 + 12
     assert review.row == 3 and column(reviewed, "Status")[3] == "+ added"
     assert "Proposed from the probability: 192 mm³" in review.ui.reviewMessageLabel.text
-    assert column(reviewed, "Probability")[3] == pytest.approx(0.3) and column(reviewed, "Volume (mm³)")[3] == 192
+    assert column(reviewed, "Probability (%)")[3] == 30 and column(reviewed, "Volume (mm³)")[3] == 192
     FakeShortcut.press("Ctrl+Z")
     assert voxels(reviewed) == 37 and len(case_of(reviewed).entries) == 3
 

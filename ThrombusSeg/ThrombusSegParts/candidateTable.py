@@ -14,7 +14,7 @@ from .sequences import SEQUENCES
 COLUMNS = (
     ("candidate", "Rank", 0, "1 is the most suspicious"),
     ("status", "Status", None, "What a reader has decided in the section Review"),
-    ("probability_max", "Probability", 2, "Highest probability of a thrombus in the candidate; not calibrated"),
+    ("probability_percent", "Probability (%)", 0, "Highest probability of a thrombus in the candidate; not calibrated"),
     ("volume_mm3", "Volume (mm³)", 0, "Voxels times the volume of one; on SWI it includes blooming"),
     ("side", "Side", None, "Side of the patient"),
     (
@@ -28,7 +28,7 @@ COLUMNS = (
     ("width_mm", "Width (mm)", 1, "Largest width across the length, within a slice"),
     ("attention_on", "Rested on", None, "The sequence with the largest mean attention in the candidate"),
     ("overlap_percent", "Diffusion overlap (%)", 0, "Share of its voxels within 5 mm of the diffusion restriction"),
-    ("probability_mean", "Mean probability", 2, "Mean probability of a thrombus in the candidate"),
+    ("mean_percent", "Mean probability (%)", 0, "Mean probability of a thrombus in the candidate"),
     *((f"attention_{name}", f"Attention {name}", 2, f"Mean attention paid to {name}") for name in SEQUENCES),
     ("centroid_right_mm", "Right (mm)", 1, "Center, toward the patient's right"),
     ("centroid_anterior_mm", "Anterior (mm)", 1, "Center, toward the patient's front"),
@@ -37,7 +37,15 @@ COLUMNS = (
     ("last_slice", "Last slice", 0, "Last slice of the reference volume, counted from 1"),
 )
 #: Columns that are left out where no candidate has a value.
-_OPTIONAL = ("attention_", "artery", "length_centreline_mm", "overlap_percent", "status", "probability_")
+_OPTIONAL = (
+    "attention_",
+    "artery",
+    "length_centreline_mm",
+    "overlap_percent",
+    "status",
+    "probability_",
+    "mean_percent",
+)
 
 
 def candidateTable(candidates: Sequence[Mapping[str, Any]]) -> slicer.vtkMRMLTableNode:
@@ -67,7 +75,12 @@ def describe(node: slicer.vtkMRMLTableNode, meanings: Mapping[str, Mapping[str, 
     Args:
         meanings: by key, the library's definitions with "tooltip": unit, method, source and caution.
     """
-    places = {"artery": "segment", "overlap_percent": "infarct_overlap"}
+    places = {
+        "artery": "segment",
+        "overlap_percent": "infarct_overlap",
+        "probability_percent": "probability_max",
+        "mean_percent": "probability_mean",
+    }
     for key, title, _decimals, explanation in COLUMNS:
         if node.GetTable().GetColumnByName(title) is not None:
             known = (meanings or {}).get(places.get(key, key), {})
@@ -91,8 +104,14 @@ def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
     artery, confidence, overlap = (row.get(key) for key in ("segment", "segment_confidence", "infarct_overlap"))
     return {
         "artery": f"{artery}, {float(confidence):.0%}" if artery and confidence else artery or "",
-        "overlap_percent": None if overlap in (None, "") else 100 * float(overlap),
+        "overlap_percent": _percent(overlap),
+        "probability_percent": _percent(row.get("probability_max")),
+        "mean_percent": _percent(row.get("probability_mean")),
     }
+
+
+def _percent(share: Any) -> float | None:
+    return None if share in (None, "") else 100 * float(share)
 
 
 def _isAbsent(key: str, candidates: Sequence[Mapping[str, Any]]) -> bool:
