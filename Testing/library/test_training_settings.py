@@ -148,8 +148,9 @@ def test_tables_contradict_themselves_in_code_too() -> None:
         DropoutSettings(kind="sudden")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"crop\.pixels"):
         CropSettings(pixels=8)
-    with pytest.raises(InputError, match="learning_rate"):
-        TrainSettings(DataSettings("m"), learning_rate=0.0)
+    for rate in (0.0, float("inf"), float("nan")):
+        with pytest.raises(InputError, match="learning_rate"):
+            TrainSettings(DataSettings("m"), learning_rate=rate)
 
 
 def test_settings_can_be_written_as_json() -> None:

@@ -197,7 +197,7 @@ def _save(cache: Path, name: str, signature: str, case: TrainingCase) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise MachineError(
-            f"The prepared case {name} cannot be written ({error.strerror}).",
+            f"The prepared case {name} cannot be written: {error.strerror or 'the disk is full'}.",
             "Make room, or choose another output folder; what is prepared stays.",
         ) from error
 

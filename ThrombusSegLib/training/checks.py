@@ -3,6 +3,7 @@ TOML file finds its line by it."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, get_args
 
 from ..errors import InputError
@@ -22,6 +23,14 @@ def check_least(table: str, values: object, least: float, *names: str) -> None:
         value = getattr(values, name)
         if not value >= least:  # also true of a value that is no number
             raise InputError(f"{table}{name} is {value}.", f"Choose at least {least:g}.")
+
+
+def check_positive(table: str, values: object, *names: str) -> None:
+    """Each named field is above 0, and a number that one can step by."""
+    for name in names:
+        value = getattr(values, name)
+        if not 0 < value < math.inf:
+            raise InputError(f"{table}{name} is {value}.", "Choose a number above 0.")
 
 
 def check_choice(table: str, values: object, name: str, kinds: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from ..errors import InputError
 from ..network.settings import NetworkSettings
 from ..sequences import Sequence
-from .checks import check_choice, check_least, check_range
+from .checks import check_choice, check_least, check_positive, check_range
 
 DropoutKind = Literal["gradual", "none", "constant", "gradual_floor", "prevalence"]
 AbsenceKind = Literal["uniform_count", "independent"]
@@ -231,8 +231,7 @@ class LossSettings:
         check_choice("loss.", self, "kind", LossKind)
         check_range("loss.", self, 0, 1, "beta")
         check_least("loss.", self, 0, "infarct_share", "gamma")
-        if not self.thrombus_weight > 0:
-            raise InputError(f"loss.thrombus_weight is {self.thrombus_weight}.", "Choose more than 0.")
+        check_positive("loss.", self, "thrombus_weight")
 
 
 @dataclass(frozen=True)
@@ -313,9 +312,7 @@ class TrainSettings:
         check_range("", self, 0, 1, "average_decay", "freeze_norms_from", "threshold")
         for name, kinds in (("schedule", Schedule), ("precision", Precision), ("device", Device)):
             check_choice("", self, name, kinds)
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} is {getattr(self, name)}.", "Choose more than 0.")
+        check_positive("", self, "learning_rate", "clip_norm")
         self._check_across()
 
     def _check_across(self) -> None:
