@@ -242,6 +242,21 @@ def test_a_worker_that_dies_is_a_sentence_and_the_next_task_has_another(reviewed
     assert column(reviewed, "Side")[3] in ("left", "right", "midline", "unknown")
 
 
+@pytest.mark.parametrize("busy", [False, True])
+def test_images_on_the_disk_go_with_the_case(reviewed, busy: bool) -> None:
+    """At once, or when what the worker still does with them is done."""
+    desk = reviewed.reviewPanel.desk
+    desk.measure()
+    folder = desk.folder()
+    if not busy:
+        answered(reviewed)
+    assert (folder / "labels.nrrd").is_file()
+    desk.setSegmentation(None)
+    assert folder.exists() == busy
+    answered(reviewed)
+    assert not folder.exists()
+
+
 def test_decisions_are_plain_json_for_the_record(reviewed) -> None:
     FakeShortcut.press("A")
     record = json.loads(json.dumps(case_of(reviewed).record()))

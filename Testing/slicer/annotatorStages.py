@@ -35,7 +35,7 @@ def stage_review(driver: Any) -> None:
     driver.album("review-missed", section)
     press_key(driver, "Ctrl+Z")
     section.collapsed = True
-    driver.report["folded"] = decisions(review)
+    driver.report["missedUndone"] = decisions(review)
 
 
 def stage_correct(driver: Any) -> None:

@@ -271,8 +271,7 @@ def stage_stopped(driver: Driver) -> None:
     """Cancel, an input deleted, and the scene closed while a run goes on: each ends it, and says so."""
     said = []
     for stop in (driver.ui.cancelButton.click, delete_an_input, lambda: slicer.mrmlScene.Clear(0)):
-        if not slicer.mrmlScene.GetFirstNodeByName("Sample SWI"):
-            load_again(driver)
+        load_again(driver)
         driver.segment()
         stop()
         driver.wait(lambda: not driver.panel.logic.isBusy(), 60)

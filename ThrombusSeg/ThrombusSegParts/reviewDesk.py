@@ -41,6 +41,8 @@ class ReviewDesk:
         """Whether the section Correct is unfolded: its editor then has the undo key."""
         self._observed: list[tuple[Any, int]] = []
         self._folder: TemporaryFolder | None = None
+        self._left: list[TemporaryFolder] = []  # of cases that are no longer on the desk
+        self.worker.onIdle = self._tidy
         self._written: dict[str, tuple[Any, ...]] = {}
         self._meanings: dict[str, Any] | None = None
         self._measuring = self._again = False
@@ -103,9 +105,7 @@ class ReviewDesk:
         """End the worker, delete its files."""
         self._clear()
         self.worker.close()
-        if self._folder is not None:
-            self._folder.remove()
-            self._folder = None
+        self._tidy()
 
     def notify(self) -> None:
         """Let every section show what is on the desk."""
@@ -282,3 +282,13 @@ class ReviewDesk:
         self._observed, self.case, self.message = [], None, ""
         self._written, self._again = {}, False
         self._seconds, self._since = 0.0, None
+        if self._folder is not None:
+            self._left.append(self._folder)
+            self._folder = None
+        if not self.worker.isBusy():  # it may still save what lies there
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Delete the images of the cases before."""
+        while self._left:
+            self._left.pop().remove()

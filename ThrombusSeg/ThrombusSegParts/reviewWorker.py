@@ -33,6 +33,8 @@ class ReviewWorker:
         self._python: str | None = None
         self._requests: dict[str, _Request] = {}
         self._count = 0
+        self.onIdle: Callable[[], None] = lambda: None
+        """Called when the last answer has come."""
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MILLISECONDS)
         self._timer.connect("timeout()", self.poll)
@@ -69,6 +71,7 @@ class ReviewWorker:
             self._onEvent(event)
         if not self._requests:
             self._timer.stop()
+            self.onIdle()
 
     def close(self) -> None:
         """End the worker now; nobody is told."""
