@@ -125,6 +125,27 @@ def test_whatever_stops_a_run_is_said_and_leaves_no_images_on_the_disk(report: d
     assert report["leftBehind"] == []
 
 
+def test_review_and_correction_are_counted_and_taken_back(report: dict) -> None:
+    """With the real keys, clicks and strokes of the application."""
+    assert report["decidedWhileFolded"] == ["undecided"] and report["decided"] == ["accepted"]
+    unchanged = {label: {"added": 0, "removed": 0} for label in ("thrombus", "infarct")}
+    assert report["rejected"][0] == ["rejected"] and report["rejected"][1]["thrombus"]["removed"] > 0
+    assert report["undone"] == [["accepted"], unchanged]
+    assert report["missed"][0] == ["accepted", "added"] and report["missedUndone"] == ["accepted"]
+    before, after, said = report["painted"]
+    assert after > before and "voxels" in said
+    assert report["unpainted"] == [before, unchanged] and report["effectLeft"] is False
+
+
+def test_work_list_leads_from_case_to_case(report: dict) -> None:
+    assert report["list"] == ["2 new.", "0 of 2 cases done"]
+    assert report["openedByKey"] and report["opened"][0].startswith("case-001 is open.")
+    assert report["saved"].startswith("Saved as case-001, version 1:")
+    assert report["exported"] == "Written: case-001.nii.gz, case-001.csv."
+    assert report["openedNext"][0].startswith("case-002 is open.")
+    assert not [name for name in report["openedNext"][1] if name.startswith("case-001")], "two patients in one scene"
+
+
 def test_self_test_passes(report: dict) -> None:
     assert report["selfTest"] == ["Test passed"]
 
