@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from ThrombusSegLib.evaluation.operating import THRESHOLDS, calibration, froc, r
 from ThrombusSegLib.evaluation.page import files_of
 from ThrombusSegLib.evaluation.record import Record, RecordFile, facts_of, key_of
 from ThrombusSegLib.evaluation.run import summarise_records
+from ThrombusSegLib.evaluation.subset_map import BARS, SubsetRow, subset_map
 from ThrombusSegLib.evaluation.subsets import costs_of_absence, prevalence
 from ThrombusSegLib.sequences import Sequence
 
@@ -201,5 +203,32 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
     assert set(files) == {"metrics.md", "froc.svg", "dice-volume.svg", "subsets.svg", "subsets.json"}
     small = json.loads(files["subsets.json"])
     assert small["subsets"]["DWI"]["detection_rate"]["value"] == 0.5 and small["subsets"]["DWI"]["cases"] == 6
-    assert files["subsets.svg"].count("<rect") == 3 and "absent sequence" in files["metrics.md"]
-    assert json.dumps(result)
+    assert "absent sequence" in files["metrics.md"] and json.dumps(result)
+    assert "7 simulated cases (A) with each subset; weights w" in files["subsets.svg"]
+
+
+def drawn(picture: str, kind: str) -> list[dict[str, str]]:
+    """The attributes of all elements of a class, in the order in which they are drawn."""
+    return [each.attrib for each in ElementTree.fromstring(picture).iter() if each.get("class") == kind]
+
+
+def test_the_map_of_subsets_shows_each_once_the_most_detected_first() -> None:
+    names = ["+".join(each) for count in range(1, 6) for each in itertools.combinations(Sequence, count)]
+    rows = {
+        name: SubsetRow(0.9 - 0.02 * place if "SWI" in name else 0.0, 0.1, 0.95, 0.5, 0.1 * place)
+        for place, name in enumerate(names)
+    }
+    picture = subset_map("A <title>", "about", rows)
+    squares = [float(each["x"]) for each in drawn(picture, "q") if each["fill"] != "#fff"]
+    assert len(rows) == 31 and len(drawn(picture, "q")) == 5 * 31 and len(squares) == 5 * 16
+    bars = [float(each["width"]) for each in drawn(picture, "b")]
+    assert len(bars) == 16 and bars == sorted(bars, reverse=True) and bars[0] == pytest.approx(BARS[1] * 0.9, abs=0.1)
+    first = [each for each in drawn(picture, "q") if each["y"] == drawn(picture, "q")[0]["y"]]
+    assert [each["fill"] != "#fff" for each in first] == [True, False, False, False, False]  # SWI alone
+    assert all(float(each["x"]) + float(each["width"]) <= 800 for each in drawn(picture, "c"))
+
+
+def test_the_map_of_subsets_says_what_is_not_known() -> None:
+    picture = subset_map("t", "a", {"SWI": SubsetRow(None, None, None, None, None), "DWI": SubsetRow(1, 1, 1, 1, 3)})
+    assert len(drawn(picture, "b")) == 1 and not drawn(picture, "w") and picture.count(">-</text>") == 3
+    assert drawn(picture, "c")[1]["fill"] == "rgb(214,105,40)" and drawn(picture, "c")[3]["fill"] == "rgb(255,255,255)"

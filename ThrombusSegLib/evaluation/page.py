@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .plots import Point, curve, heat_map, scatter
+from .plots import Point, curve, scatter
+from .subset_map import SubsetRow, subset_map
 
 #: Keys of a group's figures and what stands above them.
 COLUMNS = {
@@ -116,8 +117,21 @@ def _dice_volume(result: Mapping[str, Any]) -> str:
 
 
 def _heat_map(result: Mapping[str, Any]) -> str:
-    rows = {
-        name: (figures["detection_rate"]["value"], figures["false_positives_per_scan"]["value"])
-        for name, figures in result["subsets"].items()
-    }
-    return heat_map("Detected (share of cases), by the sequences that were there", rows)
+    rows = {name: _subset_row(figures) for name, figures in result["subsets"].items()}
+    cases = len({score["case"] for score in result["scores"]})
+    # Only the simulator's truth knows these facts of a clot.
+    simulated = "simulated " if any("sign_present" in score for score in result["scores"]) else ""
+    centres = ", ".join(result["centres"])
+    about = f"The same {cases} {simulated}cases ({centres}) with each subset; weights {result['weights']['name']}"
+    return subset_map("What each subset of the sequences is worth", about, rows)
+
+
+def _subset_row(figures: Mapping[str, Any]) -> SubsetRow:
+    detected = figures["detection_rate"]
+    return SubsetRow(
+        detected=detected["value"],
+        low=detected["low"],
+        high=detected["high"],
+        dice=figures["dice_all_cases"]["value"],
+        false_positives=figures["false_positives_per_scan"]["value"],
+    )

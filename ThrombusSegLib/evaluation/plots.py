@@ -1,13 +1,11 @@
-"""Plots as SVG files that stand alone: a curve, a scatter with a logarithmic axis, a heat map of subsets."""
+"""Plots as SVG files that stand alone: a curve, and a scatter with a logarithmic axis."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-
-from ..sequences import Sequence as MRSequence
 
 WIDTH, HEIGHT = 620, 380
 LEFT, RIGHT, TOP, BOTTOM = 56, 20, 40, 48
@@ -54,32 +52,6 @@ def scatter(title: str, points: Sequence[Point], across: str) -> str:
             name = f"<title>{escape(point.name)}</title>"
             inside.append(f'<circle class="d" cx="{x:.1f}" cy="{_y(point.y):.1f}" r="4">{name}</circle>')
     return _svg(inside, HEIGHT)
-
-
-def heat_map(title: str, rows: Mapping[str, tuple[float | None, float | None]]) -> str:
-    """One row for each subset: a dot for every sequence it has, detection as a bar, false positives as a number.
-
-    Args:
-        title: what is shown.
-        rows: subset such as "SWI+DWI" -> (share detected 0..1, false positives a scan).
-    """
-    names = [sequence.value for sequence in MRSequence]
-    ordered = sorted(rows.items(), key=lambda item: -(item[1][0] or 0.0))
-    inside = [f'<text class="t" x="12" y="22">{escape(title)}</text>']
-    columns = [40 + 56 * place for place in range(len(names))]
-    inside += [f'<text x="{x}" y="48" text-anchor="middle">{n}</text>' for x, n in zip(columns, names, strict=True)]
-    inside.append('<text x="310" y="48">detected</text><text x="530" y="48">false positives</text>')
-    for place, (subset, (detected, false)) in enumerate(ordered):
-        y = 70 + 22 * place
-        there = set(subset.split("+"))
-        for x, name in zip(columns, names, strict=True):
-            fill = "#c2571a" if name in there else "#e4e4e4"
-            inside.append(f'<circle cx="{x}" cy="{y - 4}" r="6" fill="{fill}"/>')
-        share = detected or 0.0
-        inside.append(f'<rect x="310" y="{y - 12}" width="{160 * share:.0f}" height="15" fill="#2f7fb5"/>')
-        inside.append(f'<text x="{318 + 160 * share:.0f}" y="{y}">{"-" if detected is None else f"{share:.2f}"}</text>')
-        inside.append(f'<text x="560" y="{y}">{"-" if false is None else f"{false:.2f}"}</text>')
-    return _svg(inside, 80 + 22 * len(ordered))
 
 
 def _frame(title: str, across: str, ticks: Sequence[tuple[float, str]], limit: float) -> list[str]:
