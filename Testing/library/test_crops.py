@@ -297,7 +297,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_case(tmp_path: Path, monkeypatch
     row = written_row(tmp_path / "in")
     with monkeypatch.context() as patched:
         patched.setattr(np, "savez", full)
-        with pytest.raises(MachineError, match=r"one\.1 cannot be written \(No space left"):
+        with pytest.raises(MachineError, match=r"one\.1 cannot be written: No space left"):
             load_cases([row], tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*unfinished*")) and not list((tmp_path / "cache").glob("*.npz"))
     assert len(load_cases([row], tmp_path / "cache")) == 1
