@@ -170,7 +170,7 @@ def test_cost_of_absence_is_told_for_exactly_these_sequences() -> None:
 
     every = {"subsets": {"SWI+DWI": FIGURES, "SWI+DWI+ADC+FLAIR+TOF": {**FIGURES, "cases": 61}}}
     text = costText(every, ["DWI", "SWI"])
-    assert "Without ADC, FLAIR, TOF: on simulated strokes SWI, DWI find 80 %" in text and "60 cases" in text
+    assert "Without ADC, FLAIR, TOF: on simulated strokes SWI, DWI find 80\xa0%" in text and "60 cases" in text
     assert "All five find" in text and "61 cases" in text
     assert "not known" in costText(every, ["SWI"]) and "not known" in costText({}, ["SWI"])
     assert costText(every, []) == ""

@@ -77,7 +77,7 @@ def _complete(figures: Any) -> bool:
 
 def _found(figures: Mapping[str, Any]) -> str:
     rate = figures["detection_rate"]
-    return _("{value:.0f} % ({low:.0f} to {high:.0f} %, {cases} cases; {false:.2f} false finds a scan)").format(
+    return _("{value:.0f}\xa0% ({low:.0f} to {high:.0f}\xa0%, {cases} cases; {false:.2f} false finds a scan)").format(
         value=100 * rate["value"],
         low=100 * rate["low"],
         high=100 * rate["high"],
