@@ -50,7 +50,7 @@ def settings_from(
     entry = find_weights(name)
     if not corrected.exists():
         raise InputError(f"{corrected.name} does not exist.", "Give a folder of corrected cases.")
-    count = steps or (base.steps if base else STEPS)
+    count = steps if steps is not None else (base.steps if base else STEPS)
     start = base or TrainSettings(
         data=DataSettings(manifest=str(corrected)), learning_rate=LEARNING_RATE, warmup_steps=0, steps=count
     )

@@ -103,10 +103,10 @@ def gather(
         judged = []
     if settings.validation.manifest:
         name = Path(settings.validation.manifest).name
-        judged = [row for row in read_manifest(folder / settings.validation.manifest) if row.split != "train"]
+        judged = [row for row in read_manifest(folder / settings.validation.manifest) if row.split == "validation"]
         if not judged:
             raise InputError(
-                f"validation.manifest: {name} has no rows to validate on.", "All are of split 'train'; change it."
+                f"validation.manifest: {name} has no rows of split 'validation'.", "Fill the column 'split'."
             )
     judged = judged[: settings.validation.cases] if settings.validation.every else []
     _check_files([*rows, *judged])
