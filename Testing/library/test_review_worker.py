@@ -83,6 +83,12 @@ def test_a_case_is_saved_opened_saved_again_and_exported(tmp_path: Path, scan: d
     assert result("save", **given, based_on=1)["version"] == 2
     late = result("save", **given, based_on=1)
     assert late["version"] == 0 and "annotator-1 saved version 2" in late["conflict"]
+    ratio = {"ratio": 2.0, "sign_width_mm": 5.0, "artery_width_mm": 2.5, "how": "typed"}
+    scored = result("save", **given, based_on=2, clot_burden_parts=["M1 distal", "A1"], overestimation=ratio)
+    assert scored["version"] == 3
+    again = result("open", folder=str(case))["record"]
+    assert (again["clot_burden_score"], again["overestimation"]) == (7, ratio)
+    assert ask("save", **given, clot_burden_parts=["M5"])["kind"] == "input"
     files = result("export", case=str(case), out=str(tmp_path / "out"), kinds=["nifti", "nrrd", "csv"])["files"]
     assert [Path(each).exists() for each in files] == [True, True, True]
 

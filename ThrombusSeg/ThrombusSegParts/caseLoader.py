@@ -20,6 +20,7 @@ from .relabel import rememberMask
 from .resultToScene import INPUT, RESULT_ATTRIBUTE, ResultFiles, placeResult, readOnGrid
 from .reviewCase import MODEL_LABELS, REVIEW, entriesOf
 from .reviewDesk import ReviewDesk
+from .reviewScores import takeSavedScores
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 from .voxels import labelsOf, packed, writeSegment
@@ -146,6 +147,7 @@ class CaseLoader:
         segmentation.SetAttribute(MODEL_LABELS, packed(labelsOf(segmentation)))
         _writeLabels(segmentation, Path(found["labels"]), reference)
         segmentation.SetAttribute(REVIEW, entriesOf(found["record"]["candidates"]))
+        takeSavedScores(segmentation, found["record"])
         return segmentation
 
     def _removeCase(self) -> None:

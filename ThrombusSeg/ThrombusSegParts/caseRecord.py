@@ -13,6 +13,7 @@ from .mapDisplay import gridOf, referenceOf
 from .relabel import settingsOf
 from .resultToScene import ATTRIBUTE, INPUT
 from .reviewDesk import ReviewDesk
+from .reviewScores import scoresToSave
 from .sequences import SEQUENCES
 from .voxels import writeLabels
 
@@ -61,7 +62,7 @@ def valuesToSave(desk: ReviewDesk, folder: str, annotator: str, status: str) -> 
     }
     if known.get("case"):
         values["case"] = known["case"]
-    return values | _facts(segmentation) | _prediction(desk)
+    return values | scoresToSave(segmentation) | _facts(segmentation) | _prediction(desk)
 
 
 def _referenceSequence(segmentation: slicer.vtkMRMLSegmentationNode) -> str:

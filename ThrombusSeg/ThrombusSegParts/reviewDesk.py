@@ -19,6 +19,7 @@ from .mapDisplay import candidatesOf, gridOf, mapsOf, referenceOf
 from .nodesToFiles import WrittenVolume, worldMatrix, writeVolume
 from .resultToScene import ATTRIBUTE, RESULT_ATTRIBUTE, readOnGrid
 from .reviewCase import ReviewCase
+from .reviewScores import scoresOf
 from .reviewTexts import statusText
 from .reviewWorker import OnAnswer, ReviewWorker
 from .temporaryFolders import TemporaryFolder
@@ -44,7 +45,12 @@ class ReviewDesk:
         self._left: list[TemporaryFolder] = []  # of cases that are no longer on the desk
         self.worker.onIdle = self._tidy
         self._written: dict[str, tuple[Any, ...]] = {}
-        self._meanings: dict[str, Any] | None = None
+        self.meanings: dict[str, Any] | None = None
+        """What each measure means, from the library, with "tooltip"."""
+        self.proposedBurden: dict[str, Any] | None = None
+        """The worker's proposal of the clot burden score; None where no part is likely."""
+        self.isMeasured = False
+        """Whether the worker has measured this case."""
         self._measuring = self._again = False
         self._seconds, self._since = 0.0, None
         self._savedState: Any = None
@@ -99,7 +105,7 @@ class ReviewDesk:
         if self.case is None:
             return None
         changes = self.case.voxelsChanged()
-        return [each.decision for each in self.case.entries], changes
+        return [each.decision for each in self.case.entries], changes, scoresOf(self.case.segmentation)
 
     def close(self) -> None:
         """End the worker, delete its files."""
@@ -126,6 +132,10 @@ class ReviewDesk:
         self.message = ""
         self._showRows()
         self.measure()
+        self.worked()
+
+    def worked(self) -> None:
+        """The reader has done something that would be lost."""
         self.notify()
 
     def look(self) -> None:
@@ -139,7 +149,7 @@ class ReviewDesk:
         if replaced or self.case.refresh():
             self._showRows()
             self.measure()
-            self.notify()
+            self.worked()
 
     def measure(self) -> None:
         """Let the worker measure the mask as it is; the table follows."""
@@ -156,6 +166,7 @@ class ReviewDesk:
             self._measuring = False
             if self.case is case and not self._again:
                 case.measured(result["candidates"])
+                self.proposedBurden, self.isMeasured = result["clot_burden"], True
                 self._showRows()
                 self.notify()
             elif self._again:
@@ -257,15 +268,16 @@ class ReviewDesk:
             table.SetAttribute(RESULT_ATTRIBUTE, "candidates")
             case.segmentation.SetNodeReferenceID(ATTRIBUTE + "candidates", table.GetID())
         fillTable(table, [{**each.measures, "status": statusText(each.decision)} for each in case.entries])
-        if self._meanings is not None:
-            describe(table, self._meanings)
+        if self.meanings is not None:
+            describe(table, self.meanings)
         elif case.entries and self.worker.isRunning():
             self.worker.ask("definitions", {}, self._onMeanings, lambda error: None)
 
     def _onMeanings(self, meanings: dict[str, Any]) -> None:
-        self._meanings = meanings
+        self.meanings = meanings
         if self.case is not None and candidatesOf(self.case.segmentation) is not None:
             describe(candidatesOf(self.case.segmentation), meanings)
+            self.notify()
 
     def _observe(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         content = segmentation.GetSegmentation()
@@ -281,6 +293,7 @@ class ReviewDesk:
                 each.RemoveObserver(tag)
         self._observed, self.case, self.message = [], None, ""
         self._written, self._again = {}, False
+        self.proposedBurden, self.isMeasured = None, False
         self._seconds, self._since = 0.0, None
         if self._folder is not None:
             self._left.append(self._folder)

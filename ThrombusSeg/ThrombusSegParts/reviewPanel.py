@@ -15,6 +15,7 @@ from .missedThrombus import MissedThrombus
 from .panelPart import PanelPart
 from .parameterNode import ThrombusSegParameterNode
 from .reviewDesk import ReviewDesk
+from .reviewScoresPanel import ReviewScoresPanel
 from .reviewTexts import placeText
 
 #: What the shorter side of a slice view shows of a candidate's surroundings, mm; our choice.
@@ -40,6 +41,7 @@ class ReviewPanel(PanelPart):
         self._table = mainUi.candidatesTable
         self._case: Any = None
         self.missed = MissedThrombus(self.onMissed, self._show)
+        self.scores = ReviewScoresPanel(self.ui, desk, lambda: self.row)
         desk.listeners.append(self._show)
         self._connect()
 
@@ -170,3 +172,4 @@ class ReviewPanel(PanelPart):
         if chosen:
             self._table.selectRow(self.row)
         self._enableKeys()
+        self.scores.show()

@@ -47,6 +47,29 @@ def changesText(changes: Mapping[str, Mapping[str, int]] | None) -> str:
     return _("Against the network's mask: {changes}.").format(changes="; ".join(parts))
 
 
+def burdenText(known: Mapping[str, Any], proposed: Mapping[str, Any] | None, isMeasured: bool) -> str:
+    """The clot burden score: as ticked ("parts", "score"), else as the worker proposed it."""
+    if "parts" in known:
+        score = known.get("score", "...")
+        return _("T2* clot burden score: {score} of 10, parts ticked by you.").format(score=score)
+    if proposed is not None:
+        text = _("T2* clot burden score: {score} of 10, an estimate. Proposed from the likely artery: tick what is so.")
+        return text.format(score=proposed["score"])
+    if not isMeasured:
+        return _("T2* clot burden score: looking for the likely artery...")
+    return _("T2* clot burden score: no part is proposed. Tick those that hold thrombus.")
+
+
+def ratioText(found: Mapping[str, Any] | None) -> str:
+    """The overestimation ratio with what it was made of."""
+    if found is None:
+        return _("Overestimation ratio: measure the artery, or type its width.")
+    ways = {"ruler": _("by ruler"), "typed": _("typed"), "opposite artery on TOF": _("opposite artery on TOF")}
+    text = _("Overestimation ratio of candidate {candidate}: {ratio:.2f}, an estimate (artery {width:.1f} mm, {how}).")
+    how = ways.get(found["how"], found["how"])
+    return text.format(candidate=found["candidate"], ratio=found["ratio"], width=found["artery_width_mm"], how=how)
+
+
 def savedText(result: Mapping[str, Any], seconds: float) -> str:
     """What came of saving: the worker's answer to `save`."""
     if result["conflict"]:

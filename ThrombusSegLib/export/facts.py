@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..inference.result import NOTICE
 from ..lesions import DEFINITIONS
 from ..version import __version__
@@ -43,19 +46,26 @@ def table_of(case: MeasuredCase) -> list[list[str]]:
 
 
 def lines_of(case: MeasuredCase) -> list[tuple[str, str]]:
-    """Facts about the case: who, when, after which weights, how much; the clot burden score with its parts."""
+    """Facts about the case: who, when, after which weights, how much; clot burden score and overestimation ratio."""
     facts = [(name[:1].upper() + name[1:], str(value)) for name, value in case.about.items()]
     facts.append(("Infarct", f"{case.infarct_ml:.1f} ml"))
     if case.burden is not None:
         parts = [f"{each.part} −{each.points}" for each in case.burden.parts if each.touched]
         kind = "proposed, to be checked" if case.burden.estimated else "ticked by a reader"
-        facts.append(("T2* clot burden score", f"{case.burden.score} of 10 ({kind}): {', '.join(parts)}"))
+        facts.append(("T2* clot burden score", f"{case.burden.score} of 10 ({kind}): {', '.join(parts) or 'no part'}"))
+    if case.overestimation is not None:
+        facts.append(("Overestimation ratio", _overestimation(case.overestimation)))
     return [*facts, ("Program", f"ThrombusSeg {__version__}")]
+
+
+def _overestimation(found: Mapping[str, Any]) -> str:
+    widths = f"sign {found['sign_width_mm']:.1f} mm, artery {found['artery_width_mm']:.1f} mm"
+    return f"{found['ratio']:.2f} (estimate: {widths}, {found['how']})"
 
 
 def meanings() -> list[tuple[str, str]]:
     """Definitions of the measures in the table, with method, caution and source."""
-    names = [*COLUMNS, "clot_burden_score"]
+    names = [*COLUMNS, "clot_burden_score", "overestimation_ratio"]
     return [(DEFINITIONS[name].title, DEFINITIONS[name].tooltip.split(": ", 1)[1]) for name in names]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..lesions import (
     Candidate,
     CandidateSettings,
     ClotBurden,
+    clot_burden_score,
     find_candidates,
     find_head_frame,
     find_midline,
@@ -51,9 +52,11 @@ class MeasuredCase:
     """The reference, for pictures."""
     reference: str = ""
     burden: ClotBurden | None = None
-    """Proposed from the likely segments; None where nothing lies in the anterior circulation."""
+    """As a reader ticked it, else proposed from the likely segments; None without either."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the report: annotator, saved, model, decisions ... No name of a patient."""
+    overestimation: Mapping[str, Any] | None = None
+    """`ReviewRecord.overestimation`."""
 
     @property
     def infarct_ml(self) -> float:
@@ -136,7 +139,10 @@ def _read_corrected(folder: Path) -> MeasuredCase:
         "sequences": ", ".join(each.value for each in record.used),
     }
     image = _reference(case.images.get(record.reference), record.reference)
-    return measure(case.labels, image, name=record.case, reference=record.reference.value, about=about)
+    measured = measure(case.labels, image, name=record.case, reference=record.reference.value, about=about)
+    ticked = record.clot_burden_parts
+    burden = measured.burden if ticked is None else clot_burden_score(ticked)
+    return replace(measured, burden=burden, overestimation=record.overestimation)
 
 
 def _reference(path: Path | None, sequence: Sequence) -> sitk.Image | None:

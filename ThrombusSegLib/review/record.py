@@ -15,6 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from ..lesions.burden import clot_burden_score
 from ..sequences import Sequence
 
 #: Version of the format of review.json; a reader refuses a later one.
@@ -64,6 +65,10 @@ class ReviewRecord:
     model_sha256: str = ""
     threshold: float | None = None
     """Probability from which a voxel was thrombus in what was corrected."""
+    clot_burden_parts: tuple[str, ...] | None = None
+    """Parts of the T2* clot burden score that the reader ticked (`lesions.burden.PARTS`); None where nobody did."""
+    overestimation: Mapping[str, Any] | None = None
+    """`ratio`, `sign_width_mm`, `artery_width_mm`, and `how` the artery was measured; None where it was not."""
     centre: str = ""
     split: str = "train"
     version: int = 0
@@ -91,6 +96,8 @@ class ReviewRecord:
             raise InputError(f"The reference {self.reference.value} is not among the sequences.", "Name it too.")
         if not self.seconds_spent >= 0:
             raise InputError(f"The time spent is {self.seconds_spent} s.", "It must be 0 or more.")
+        if self.clot_burden_parts is not None:
+            clot_burden_score(self.clot_burden_parts)  # raises where a part is unknown
 
     def as_json(self) -> str:
         """Text of review.json."""
@@ -98,7 +105,9 @@ class ReviewRecord:
         content["reference"] = self.reference.value
         content["used"] = [each.value for each in self.used]
         content["absent"] = [each.value for each in Sequence if each not in self.used]
-        content |= {"schema": SCHEMA, "labels": LABELS}
+        parts = self.clot_burden_parts
+        score = None if parts is None else clot_burden_score(parts).score
+        content |= {"clot_burden_score": score, "schema": SCHEMA, "labels": LABELS}
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -117,6 +126,8 @@ def read_record(path: Path) -> ReviewRecord:
         values["reference"] = Sequence(content["reference"])
         values["used"] = tuple(Sequence(each) for each in content["used"])
         values["candidates"] = tuple(CandidateReview(**each) for each in content["candidates"])
+        if content.get("clot_burden_parts") is not None:
+            values["clot_burden_parts"] = tuple(content["clot_burden_parts"])
         return ReviewRecord(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path.name} of {path.parent.name} cannot be read.", "Restore an earlier version.") from error

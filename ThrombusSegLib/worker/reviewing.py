@@ -42,6 +42,7 @@ Values = Mapping[str, Any]
 #: Fields of a record that the panel gives as they are.
 _PLAIN = (
     "annotator", "seconds_spent", "status", "model", "model_sha256", "threshold", "centre", "split", "based_on",
+    "overestimation",
 )  # fmt: skip
 
 
@@ -139,11 +140,13 @@ def _save(values: Values) -> dict[str, Any]:
     reference = Sequence(values["reference"])
     if reference not in images:
         raise InputError(f"The image of {reference.value} is missing.", "Give the reference, too.")
+    ticked = values.get("clot_burden_parts")
     record = ReviewRecord(
         case=str(values.get("case") or pseudonym_of(images[reference])),
         reference=reference,
         used=tuple(each for each in Sequence if each in images),
         candidates=tuple(CandidateReview(**each) for each in values.get("candidates", ())),
+        clot_burden_parts=None if ticked is None else tuple(str(each) for each in ticked),
         **{name: values[name] for name in _PLAIN if name in values},
     )
     before = values.get("predicted")
