@@ -17,7 +17,7 @@ from .mapDisplay import candidatesOf, mapsOf
 from .nodesToFiles import WrittenVolume, readVolume, worldMatrix
 from .overlay import styleOverlay
 from .relabel import rememberMask
-from .resultToScene import INPUT, RESULT_ATTRIBUTE, ResultFiles, placeResult, readOnGrid
+from .resultToScene import ATTRIBUTE, INPUT, RESULT_ATTRIBUTE, ResultFiles, placeResult, readOnGrid
 from .reviewCase import MODEL_LABELS, REVIEW, entriesOf
 from .reviewDesk import ReviewDesk
 from .reviewScores import takeSavedScores
@@ -26,6 +26,8 @@ from .terminology import SEGMENTS
 from .voxels import labelsOf, packed, writeSegment
 
 _STEP_MILLISECONDS = 1
+#: Of a volume that was read from a folder of DICOM files: that folder.
+SERIES_FOLDER = ATTRIBUTE + "SeriesFolder"
 
 
 class CaseLoader:
@@ -109,6 +111,9 @@ class CaseLoader:
         volumes: dict[str, WrittenVolume] = {}
         for sequence in (each for each in SEQUENCES if each in files):
             volumes[sequence] = self._addVolume(str(item["case"]), sequence, Path(files[sequence]))
+            source = Path(str(item["images"].get(sequence, "")))
+            if source.is_dir():
+                volumes[sequence].node.SetAttribute(SERIES_FOLDER, str(source))
             yield
         self._volumes = {sequence: volume.node for sequence, volume in volumes.items()}
         segmentation = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .caseLoader import SERIES_FOLDER
 from .caseRecord import inputsOf, savedOf, valuesToSave
 from .errors import SegmentationError
+from .mapDisplay import referenceOf
 from .panelPart import PanelPart
 from .reviewDesk import ReviewDesk
 
@@ -57,10 +60,10 @@ class ExportPanel(PanelPart):
     def export(self) -> None:
         """Write what is ticked; the window stays free meanwhile."""
         kinds = [kind for name, kind in KINDS.items() if getattr(self.ui, name).checked]
-        series = str(self.ui.exportSeriesEdit.currentPath) if self.ui.exportDicomCheckBox.checked else ""
         out = str(self.ui.exportPathEdit.currentPath)
         try:
-            self._check(kinds, series, out)
+            self._check(kinds, out)
+            series = self._series() if self.ui.exportDicomCheckBox.checked else ""
             values = valuesToSave(self.desk, str(self._draft()), self._annotator() or _UNNAMED, "corrected")
         except (SegmentationError, OSError) as error:
             self._say(str(error))
@@ -86,21 +89,40 @@ class ExportPanel(PanelPart):
 
         self.desk.worker.ask("save", values, saved, failed)
 
-    def _check(self, kinds: list[str], series: str, out: str) -> None:
+    def _check(self, kinds: list[str], out: str) -> None:
         if self._exporting:
             raise SegmentationError(_("The last export is still being written."), kind="input")
         if not out:
             raise SegmentationError(_("No folder is chosen."), _("Choose where the files go."), "input")
-        if self.ui.exportDicomCheckBox.checked and not series:
-            text = _("DICOM objects go into the study of a series: choose the folder of the reference's series.")
-            raise SegmentationError(text, kind="input")
-        if not kinds and not series:
+        if not kinds and not self.ui.exportDicomCheckBox.checked:
             raise SegmentationError(_("Nothing is ticked."), _("Choose at least one kind of file."), "input")
 
-    def _draft(self) -> Path:
+    def _series(self) -> str:
+        """A folder with the series; with its files alone where Slicer's database knows them, since others may lie
+        beside them there."""
+        chosen = str(self.ui.exportSeriesEdit.currentPath)
+        if not chosen:
+            raise SegmentationError(
+                _("This case was not loaded from Slicer's DICOM database, so its series is not known."),
+                _("Choose the folder of the series that the mask was drawn on."),
+                "input",
+            )
+        case = self.desk.case
+        if case is None or chosen != seriesFolderOf(case.segmentation):
+            return chosen
+        files = seriesFilesOf(case.segmentation)
+        if not all(file.is_file() for file in files):
+            text = _("The DICOM files of this case are no longer where Slicer's database looks for them.")
+            raise SegmentationError(text, _("Choose the folder where they are now."), "input")
+        folder = self._draft("series")
+        for number, file in enumerate(files):
+            shutil.copyfile(file, folder / f"{number:05d}.dcm")
+        return str(folder) if files else chosen
+
+    def _draft(self, kind: str = "export") -> Path:
         """A new folder for the case as it is: an export saves nothing in the reader's own folder."""
         count = 1
-        while (folder := self.desk.folder() / f"export-{count}").exists():
+        while (folder := self.desk.folder() / f"{kind}-{count}").exists():
             count += 1
         folder.mkdir()
         return folder
@@ -123,10 +145,25 @@ class ExportPanel(PanelPart):
 
 
 def seriesFolderOf(segmentation: slicer.vtkMRMLSegmentationNode) -> str:
-    """The folder of the DICOM series that the reference was loaded from, from Slicer's database; "" if it was not."""
-    reference = segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole())
-    nodes = [node for node in (reference, *inputsOf(segmentation).values()) if node is not None]
-    identifiers = (nodes[0].GetAttribute("DICOM.instanceUIDs") or "").split() if nodes else []
+    """The folder of the DICOM series that the reference was loaded from, by Slicer's database or by the work list; ""
+    if it was loaded from something else."""
+    files = seriesFilesOf(segmentation)
+    if files:
+        return str(files[0].parent)
+    reference = _reference(segmentation)
+    return str(reference.GetAttribute(SERIES_FOLDER) or "") if reference is not None else ""
+
+
+def seriesFilesOf(segmentation: slicer.vtkMRMLSegmentationNode) -> list[Path]:
+    """The files of that series, as Slicer's database knows them; none if it does not."""
+    reference = _reference(segmentation)
+    identifiers = (reference.GetAttribute("DICOM.instanceUIDs") or "").split() if reference is not None else []
     database = getattr(slicer, "dicomDatabase", None)
-    path = str(database.fileForInstance(identifiers[0])) if identifiers and database is not None else ""
-    return str(Path(path).parent) if path else ""
+    paths = [str(database.fileForInstance(each)) for each in identifiers] if database is not None else []
+    return [Path(path) for path in paths if path]
+
+
+def _reference(segmentation: slicer.vtkMRMLSegmentationNode) -> Any:
+    """The volume the mask lies on; another input where that has left the scene."""
+    nodes = (referenceOf(segmentation), *inputsOf(segmentation).values())
+    return next((node for node in nodes if node is not None), None)
