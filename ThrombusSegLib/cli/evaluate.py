@@ -28,6 +28,11 @@ def add_parser(commands: Any) -> None:
         help="each case with the sequences it has (default), or with every subset of them",
     )
     parser.add_argument("--split", metavar="NAME", help="only rows with this split")
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="also draw a hit, a miss and a false alarm, chosen by rule, with attention (needs matplotlib)",
+    )
     add_run_options(parser)
     parser.set_defaults(func=run)
 
@@ -44,24 +49,32 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise MachineError("Evaluation needs scipy.", "Install it: pip install 'ThrombusSegLib[evaluate]'.") from error
     from ..evaluation.page import table
-    from ..evaluation.run import evaluate, write_evaluation
+    from ..evaluation.run import figures_of, look_at, write_evaluation
     from ..inference import Predictor
     from ..weights import find_weights
 
-    predictor = Predictor(find_weights(arguments.weights), arguments.device)
-    bar = ProgressBar()
+    if arguments.pictures:
+        from ..evaluation.example_picture import need_matplotlib
+
+        need_matplotlib()
+    predictor, settings = Predictor(find_weights(arguments.weights), arguments.device), settings_of(arguments)
+    bar, out, subsets = ProgressBar(), arguments.out, arguments.subsets
     try:
-        result = evaluate(
-            rows,
-            predictor,
-            subsets=arguments.subsets,
-            settings=settings_of(arguments),
-            progress=bar,
-            keep=arguments.out,
-        )
+        records = look_at(rows, predictor, subsets=subsets, settings=settings, progress=bar, keep=out)
+        result = figures_of(records, predictor, subsets, settings)
+        write_evaluation(out, result, _command(arguments, predictor.weights.name))
+        if arguments.pictures:
+            from ..evaluation.examples import write_examples
+
+            command = _command(arguments, predictor.weights.name) + " --pictures"
+            write_examples(out, rows, records, predictor, settings, command=command, progress=bar)
     finally:
         bar.close()
-    command = f"thrombusseg evaluate {arguments.manifest.name} --weights {predictor.weights.name}"
-    write_evaluation(arguments.out, result, f"{command} --subsets {arguments.subsets}")
     print(table(result))
     return 0
+
+
+def _command(arguments: argparse.Namespace, weights: str) -> str:
+    path = arguments.manifest
+    shown = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
+    return f"thrombusseg evaluate {shown} --weights {weights} --subsets {arguments.subsets}"

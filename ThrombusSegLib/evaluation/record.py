@@ -19,6 +19,8 @@ from ..errors import MachineError
 from .matching import CaseScore, Pair
 
 RECORDS = "records.jsonl"
+#: Lies beside the labels of a simulated case.
+TRUTH = "truth.json"
 #: Names of simulated cases: centre, and the seed and number that make the patient (`phantom.cohort`).
 _SIMULATED = re.compile(r"(.+)-(\d+-\d{4,})")
 #: Goes up when a line holds something else than before.
@@ -113,7 +115,7 @@ def key_of(row: ManifestRow, sequences: str, weights_sha256: str, options: str) 
 
 def facts_of(row: ManifestRow) -> dict[str, Any]:
     """What a simulated case's truth.json says about its clot; empty for other cases."""
-    path = row.labels.parent / "truth.json" if row.labels is not None else None
+    path = row.labels.parent / TRUTH if row.labels is not None else None
     if path is None or not path.is_file():
         return {}
     try:

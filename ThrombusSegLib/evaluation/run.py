@@ -7,22 +7,23 @@ import json
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import SimpleITK as sitk
 
-from ..case import ManifestRow, read_case
+from ..case import Case, ManifestRow, read_case
 from ..errors import InputError
-from ..inference.result import SegmentSettings, versions
+from ..inference.result import SegmentResult, SegmentSettings, versions
 from ..lesions import CandidateSettings, find_candidates
 from ..progress import Progress, report, silent
 from ..sequences import Sequence as MRSequence
 from .matching import count_case, score_case
 from .metrics import summarise
 from .operating import THRESHOLDS, calibration, froc, reliability_of
-from .record import Record, RecordFile, facts_of, key_of
+from .record import TRUTH, Record, RecordFile, facts_of, key_of
 from .subsets import costs_of_absence, weighted_by_prevalence
 
 if TYPE_CHECKING:
@@ -177,7 +178,25 @@ def _subsets(row: ManifestRow, which: str) -> Iterator[Subset]:
         yield from itertools.combinations(there, count)
 
 
-def _look(key: str, row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> Record:
+@dataclass(frozen=True)
+class Look:
+    """A case with some of its sequences, segmented."""
+
+    case: Case
+    """With labels."""
+    result: SegmentResult
+    probability: sitk.Image
+    """Of thrombus, on the grid that the labels were drawn on: that is where it is judged, whatever the reference."""
+    simulated: bool
+    """Whether the simulator's truth lies beside the labels."""
+
+
+def segment_look(row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> Look:
+    """Segment a case with some of its sequences.
+
+    Raises:
+        InputError: the row has no labels, or the images do not fit together.
+    """
     from ..inference import segment_case
 
     if row.labels is None:
@@ -185,27 +204,34 @@ def _look(key: str, row: ManifestRow, subset: Subset, predictor: Predictor, sett
     case = read_case({sequence: row.paths[sequence] for sequence in subset}, name=row.case, labels=row.labels)
     assert case.labels is not None
     result = segment_case(case, predictor, settings)
-    # Judged on the grid the labels were drawn on, whatever sequence served as the reference.
     probability = sitk.Resample(result.probability, case.labels, sitk.Transform(), sitk.sitkLinear, 0.0)
-    found = {each: _found(probability, each, result.minimum_volume_mm3) for each in THRESHOLDS}
+    return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
+
+
+def mask_at(probability: sitk.Image, threshold: float, minimum_volume_mm3: float) -> sitk.Image:
+    """uint8, 1 in every candidate from this threshold and of at least this volume."""
+    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=minimum_volume_mm3)
+    found = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
+    found.CopyInformation(probability)
+    return found
+
+
+def _look(key: str, row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> Record:
+    look = segment_look(row, subset, predictor, settings)
+    labels, probability, result = look.case.labels, look.probability, look.result
+    assert labels is not None
+    found = {each: mask_at(probability, each, result.minimum_volume_mm3) for each in THRESHOLDS}
     return Record(
         key=key,
         case=row.case,
         centre=row.centre,
         sequences="+".join(sequence.value for sequence in subset),
-        score=score_case(row.case, case.labels, _found(probability, result.threshold, result.minimum_volume_mm3)),
-        sweep={f"{each:g}": count_case(case.labels, mask) for each, mask in found.items()},
-        reliability=reliability_of(probability, case.labels),
+        score=score_case(row.case, labels, mask_at(probability, result.threshold, result.minimum_volume_mm3)),
+        sweep={f"{each:g}": count_case(labels, mask) for each, mask in found.items()},
+        reliability=reliability_of(probability, labels),
         facts=facts_of(row),
         seconds=round(sum(result.seconds.values()), 3),
     )
-
-
-def _found(probability: sitk.Image, threshold: float, minimum_volume_mm3: float) -> sitk.Image:
-    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=minimum_volume_mm3)
-    found = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
-    found.CopyInformation(probability)
-    return found
 
 
 def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:

@@ -42,18 +42,22 @@ def candidate_mask(result: SegmentResult, number: int) -> npt.NDArray[np.bool_]:
 
 
 def region_around(
-    mask: npt.NDArray[np.bool_], weights: npt.NDArray[np.float32], spacing: tuple[float, float]
+    mask: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float32],
+    spacing: tuple[float, float],
+    least_mm: float = _SQUARE_MM,
 ) -> Region:
     """The slice with the largest sum of `weights` inside the mask, its neighbours, and a square around the mask.
 
     Args:
         spacing: (row, column) in mm.
+        least_mm: the square is at least so wide.
     """
     count, height, width = mask.shape
     best = int((mask * weights).sum(axis=(1, 2)).argmax())
     _, rows, columns = np.nonzero(mask)
     extent = max((np.ptp(rows) + 1) * spacing[0], (np.ptp(columns) + 1) * spacing[1])
-    side = max(_SQUARE_MM, float(extent) + 2 * _MARGIN_MM)
+    side = max(least_mm, float(extent) + 2 * _MARGIN_MM)
     return Region(
         slices=tuple(each for each in (best - 1, best, best + 1) if 0 <= each < count),
         best=best,
