@@ -15,7 +15,7 @@ import pytest
 import ThrombusSegLib.training.settings as module
 from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.training import TrainSettings, read_settings
-from ThrombusSegLib.training.read import find_lines
+from ThrombusSegLib.training.read import build_settings, find_lines
 from ThrombusSegLib.training.settings import CropSettings, DataSettings, DropoutSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,3 +205,16 @@ def test_what_the_documentation_imports_is_there() -> None:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ThrombusSegLib"):
             names = [name.name for name in node.names]
             assert all(hasattr(importlib.import_module(node.module), name) for name in names), names
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"seed": 2**70}, "seed is"),
+        ({"dropout": {"noise": float("inf")}}, "dropout.noise is inf"),
+        ({"validation": {"patience": 3, "every": 0}}, "nothing is validated"),
+    ],
+)
+def test_what_no_run_can_use_is_refused(values: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        build_settings({"steps": 200, "data": {"manifest": "m.csv"}, **values})

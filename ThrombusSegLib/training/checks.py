@@ -18,11 +18,11 @@ def check_range(table: str, values: object, low: float, high: float, *names: str
 
 
 def check_least(table: str, values: object, least: float, *names: str) -> None:
-    """Each named field is at least `least`."""
+    """Each named field is at least `least`, and finite."""
     for name in names:
         value = getattr(values, name)
-        if not value >= least:  # also true of a value that is no number
-            raise InputError(f"{table}{name} is {value}.", f"Choose at least {least:g}.")
+        if not least <= value < math.inf:  # also true of a value that is no number
+            raise InputError(f"{table}{name} is {value}.", f"Choose a number, at least {least:g}.")
 
 
 def check_positive(table: str, values: object, *names: str) -> None:

@@ -45,7 +45,9 @@ def write_report(
     """
     lines, verdicts = read_lines(out / LOG), read_lines(out / VALIDATIONS)
     half = uses_bfloat16(settings, world.device)
-    speed = measure_speed(lines, trained.network.to(world.device), settings, world.device, half=half)
+    speed = measure_speed(
+        lines, trained.network.to(world.device), settings, world.device, half=half, processes=world.size
+    )
     trained.network.cpu()
     pictures = worst_looks(validator, trained.network, trained.verdict) if validator and trained.verdict else ""
     seconds = sum(line["seconds"] for line in lines)

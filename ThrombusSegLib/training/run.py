@@ -68,6 +68,7 @@ def run_training(
         except OSError as error:
             raise cannot_write(out.name, error) from error
         validator = _prepare(settings, source, rows, world, part(told, 0.0, 0.1))
+        report(told, 0.1, judged_on(settings, source, rows))
         trained = train(
             settings,
             source,
@@ -111,7 +112,24 @@ def gather(
     judged = judged[: settings.validation.cases] if settings.validation.every else []
     _check_files([*rows, *judged])
     _check_apart(rows, judged)
-    return CaseSource(rows, prepared or out / "prepared", data.registration, _pool(settings, folder, out, 0)), judged
+    pool = _pool(settings, folder, out, 0)
+    if settings.validation.patience and not judged and pool is None:
+        raise InputError(
+            "validation.patience is set, and there are no cases to validate on.",
+            "Give rows of the manifest the split 'validation', or set validation.patience = 0.",
+        )
+    return CaseSource(rows, prepared or out / "prepared", data.registration, pool), judged
+
+
+def judged_on(settings: TrainSettings, source: CaseSource, rows: list[ManifestRow]) -> str:
+    """What chooses the weights that are kept, in words, at the start of a run."""
+    if not settings.validation.every:
+        return "no validation is asked for: the last weights are kept"
+    if rows:
+        return f"validation on {len(rows)} cases of the manifest"
+    if source.pool is not None:
+        return f"no rows of split 'validation': validation on {settings.validation.cases} simulated cases"
+    return "no rows of split 'validation': nothing is validated, and the last weights are kept"
 
 
 def _pool(settings: TrainSettings, folder: Path, out: Path, further: int) -> SimulatedPool | None:

@@ -15,6 +15,9 @@ from ..network.settings import NetworkSettings
 from ..sequences import Sequence
 from .checks import check_choice, check_least, check_positive, check_range
 
+#: Random generators take 64 bits; the simulated validation cases add to the seed.
+LARGEST_SEED = 2**62
+
 DropoutKind = Literal["gradual", "none", "constant", "gradual_floor", "prevalence"]
 AbsenceKind = Literal["uniform_count", "independent"]
 LossKind = Literal["tversky", "dice_ce", "dice_focal"]
@@ -48,7 +51,7 @@ class DataSettings:
         check_choice("data.", self, "registration", Registration)
         check_range("data.", self, 0, 1, "phantom_share")
         check_least("data.", self, 1, "phantom_pool")
-        check_least("data.", self, 0, "phantom_seed")
+        check_range("data.", self, 0, LARGEST_SEED, "phantom_seed")
         if self.phantom_centre and not self.phantom_centre.endswith(".toml"):
             self._check_centre()
 
@@ -76,6 +79,11 @@ class ValidationSettings:
 
     def __post_init__(self) -> None:
         check_least("validation.", self, 0, "every", "patience")
+        if self.patience and not self.every:
+            raise InputError(
+                f"validation.patience is {self.patience}, and validation.every is 0: nothing is validated.",
+                "Set validation.every, or leave patience out.",
+            )
         check_least("validation.", self, 1, "cases")
 
 
@@ -308,7 +316,8 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         check_least("", self, 1, "steps", "batch", "checkpoint_every")
-        check_least("", self, 0, "seed", "warmup_steps", "weight_decay", "workers", "minimum_volume_mm3")
+        check_range("", self, 0, LARGEST_SEED, "seed")
+        check_least("", self, 0, "warmup_steps", "weight_decay", "workers", "minimum_volume_mm3")
         check_range("", self, 0, 1, "average_decay", "freeze_norms_from", "threshold")
         for name, kinds in (("schedule", Schedule), ("precision", Precision), ("device", Device)):
             check_choice("", self, name, kinds)

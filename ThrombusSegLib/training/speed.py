@@ -42,7 +42,13 @@ class Speed:
 
 
 def measure_speed(
-    lines: list[dict[str, Any]], network: Network, settings: TrainSettings, device: torch.device, *, half: bool
+    lines: list[dict[str, Any]],
+    network: Network,
+    settings: TrainSettings,
+    device: torch.device,
+    *,
+    half: bool,
+    processes: int = 1,
 ) -> Speed | None:
     """Figures from the log of a run; None where it is empty. The first step, in which things start, is left out.
 
@@ -52,6 +58,7 @@ def measure_speed(
         settings: of the run.
         device: on which it ran.
         half: whether it computed in half precision.
+        processes: of the run; each does its part of a step's crops.
     """
     lines = lines[1:] or lines
     if not lines:
@@ -68,7 +75,7 @@ def measure_speed(
         share_waiting=sum(line["waited"] for line in lines) / seconds,
         gflop_per_step=gflop,
         peak_gflops=peak,
-        utilisation=gflop * len(lines) / seconds / peak,
+        utilisation=gflop / processes * len(lines) / seconds / peak,
     )
 
 
