@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,37 @@ def test_the_infarct_counts_as_much_as_asked() -> None:
         float(StrokeLoss(LossSettings(infarct_share=share))(logits, targets)) for share in (0, 0.3, 1)
     )
     assert some - none == pytest.approx(0.3 * (all_of_it - none))
+
+
+def by_hand(settings: LossSettings, probability: float, targets: torch.Tensor) -> float:
+    """The thrombus' loss where every voxel has the same probability, from the formulas, without MONAI.
+
+    Tversky: 1 - TP / (TP + (1 - beta) FP + beta FN); Dice: 1 - 2 TP / (P + T); entropy: the mean over voxels, those of
+    the thrombus times their weight; focal: each voxel's entropy times (1 - its probability of being right)^gamma.
+    """
+    count, true = targets[:, 0].numel(), float(targets[:, 0].sum())
+    weight, miss, alarm = settings.thrombus_weight, -math.log(probability), -math.log(1.0 - probability)
+    hit = probability * true
+    dice = 1.0 - 2.0 * hit / (probability * count + true)
+    entropy = (weight * true * miss + (count - true) * alarm) / count
+    if settings.kind == "tversky":
+        false, missed = probability * (count - true), (1.0 - probability) * true
+        return 1.0 - hit / (hit + (1.0 - settings.beta) * false + settings.beta * missed) + entropy
+    if settings.kind == "dice_ce":
+        return dice + entropy
+    focal = weight * true * miss * (1.0 - probability) ** settings.gamma
+    return dice + (focal + (count - true) * alarm * probability**settings.gamma) / count
+
+
+@each_kind
+@pytest.mark.parametrize("probability", [0.02, 0.4, 0.9])
+def test_each_loss_is_its_formula(settings: LossSettings, probability: float) -> None:
+    targets = made_targets()
+    settings = replace(settings, infarct_share=0.0, thrombus_weight=7.0)
+    logits = torch.full_like(targets, math.log(probability / (1.0 - probability)))
+    assert float(StrokeLoss(settings)(logits, targets)) == pytest.approx(
+        by_hand(settings, probability, targets), rel=1e-3
+    )
 
 
 @each_kind

@@ -17,7 +17,8 @@ from ThrombusSegLib.errors import Cancelled, InputError, MachineError
 from ThrombusSegLib.network import NetworkSettings, UpAttLLSTM, build_network
 from ThrombusSegLib.training import TrainSettings, checkpoint, loop
 from ThrombusSegLib.training.cases import TrainingCase, make_case
-from ThrombusSegLib.training.crops import Batch
+from ThrombusSegLib.training.crops import Batch, draw_batch
+from ThrombusSegLib.training.distributed import World
 from ThrombusSegLib.training.feeder import Feeder
 from ThrombusSegLib.training.loop import Trained, train
 from ThrombusSegLib.training.norms import norms_of
@@ -261,3 +262,53 @@ def test_time_left_is_told(tmp_path: Path) -> None:
     train(SMALL, CASES, tmp_path, progress=lambda _share, stage: stages.append(stage) is None)
     assert stages[0] == "waiting for the first crops"
     assert all(stage.startswith("training, loss 0.") or "left" in stage for stage in stages[1:])
+
+
+def drawn(settings: TrainSettings) -> Batch:
+    return draw_batch(CASES.cases, settings, 0)
+
+
+def advanced(settings: TrainSettings, steps: int = 1) -> loop.Run:
+    """A run after so many steps with the same crops."""
+    torch.manual_seed(0)
+    run = loop.Run(settings, World(), None)
+    for _ in range(steps):
+        run.advance(drawn(settings))
+    return run
+
+
+def test_the_gradient_is_clipped_to_the_length_of_the_settings() -> None:
+    def length(clip_norm: float) -> float:
+        gradients = [each.grad for each in advanced(replace(SMALL, clip_norm=clip_norm)).network.parameters()]
+        return float(torch.cat([each.flatten() for each in gradients if each is not None]).norm())
+
+    free = length(1e6)
+    assert free > 0.02 and length(0.01) == pytest.approx(0.01, rel=1e-3) and length(2 * free) == pytest.approx(free)
+
+
+def test_weights_decay_beside_the_gradient_as_in_adamw() -> None:
+    """Loshchilov and Hutter, Decoupled weight decay regularization, 2019: p - rate * decay * p - the step of Adam."""
+    torch.manual_seed(0)
+    start = build_network(SMALL.network).state_dict()
+    decayed, plain = (advanced(replace(SMALL, weight_decay=decay)).network for decay in (0.5, 0.0))
+    rate = learning_rate_at(SMALL, 0)
+    seen = {name: each for name, each in decayed.named_parameters() if each.grad is not None}  # no case has TOF
+    assert len(seen) > 30
+    for name, with_decay in seen.items():
+        difference = with_decay.detach() - dict(plain.named_parameters())[name].detach()
+        assert torch.allclose(difference, -rate * 0.5 * start[name], atol=1e-6), name
+
+
+def test_the_average_follows_the_weights_by_its_formula() -> None:
+    """The first step is copied; after n steps the old average keeps (1 + n) / (10 + n), at most the decay."""
+    settings = replace(SMALL, average_decay=0.25)
+    torch.manual_seed(0)
+    run = loop.Run(settings, World(), None)
+    expected = torch.zeros(())
+    for step in range(4):
+        run.advance(drawn(settings))
+        now = run.network.head.weight.detach().clone()
+        keep = min(0.25, (1 + step) / (10 + step)) if step else 0.0
+        expected = keep * expected + (1 - keep) * now
+        assert torch.allclose(run.average.module.head.weight, expected, atol=1e-7)
+    assert not torch.allclose(run.average.module.head.weight, now, atol=1e-6)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case import Case, ManifestRow, read_case
@@ -20,6 +19,7 @@ from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from .difficulty import measure_contrast
 from .settings import Registration
+from .thin import fill_thin
 
 #: Goes up when prepared cases of an older version must be prepared again.
 FORMAT = 2
@@ -27,9 +27,6 @@ FORMAT = 2
 DARKER = 1.0
 #: What surrounds it is brighter than this, in normalised units: brain or fluid, not the skull (our choice).
 SURROUNDED = -1.0
-#: Half the width of the window in which it is compared, voxels of 0.9 mm in plane: what is wider than 4.5 mm is not
-#: thin. Veins are.
-THIN = 2
 #: A look-alike is farther from the thrombus than this, voxels in plane and slices.
 FAR = 8
 #: So many look-alikes are remembered of a case.
@@ -93,14 +90,13 @@ def find_lookalikes(
 ) -> NDArray[np.int32]:
     """Voxels (L, 3) that are dark and thin on SWI and far from any thrombus: veins above all. Empty without SWI.
 
-    A closing in each slice fills what is dark and thin, and not the air around the head.
+    Filling up what is dark and thin tells them from the air around the head.
     """
     place = list(Sequence).index(Sequence.SWI)
     if not available[place]:
         return np.zeros((0, 3), np.int32)
     swi = np.asarray(images[place], dtype=np.float32)
-    closed = sitk.GrayscaleMorphologicalClosing(sitk.GetImageFromArray(swi), [THIN, THIN, 0], sitk.sitkBox)
-    filled = sitk.GetArrayFromImage(closed)
+    filled = fill_thin(swi)
     thin = (filled - swi > DARKER) & (filled > SURROUNDED)
     voxels = np.argwhere(labels == 1)
     if len(voxels):

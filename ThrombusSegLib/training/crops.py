@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..sequences import Sequence
 from .augment import Geometry, apply_appearance, apply_geometry, draw_appearance, draw_geometry
 from .cases import TrainingCase, load_cases, make_case, prepare_case
 from .curriculum import apply_dropout, draw_dropout
 from .difficulty import aimed_at
+from .protocol import Protocol, change_contrast, draw_protocol, merge_slices
 from .settings import TrainSettings
 
 __all__ = ["Batch", "TrainingCase", "draw_batch", "load_cases", "make_case", "prepare_case"]
@@ -102,22 +104,40 @@ def _draw_crop(
     dropped = draw_dropout(settings.dropout, case.available, share_done, random)
     places = np.flatnonzero(dropped.present)  # what is left out need not be varied either
     geometry, appearance = draw_geometry(settings.augment, random), draw_appearance(settings.augment, random)
+    protocol = draw_protocol(settings.augment, random)
     reach = geometry.reach(settings.crop.pixels)
-    size = np.array([settings.crop.slices, reach, reach])
-    shown = np.concatenate([_cut(case.images[place][None], centre - size // 2, size) for place in places])
-    labels = _cut(case.labels[None], centre - size // 2, size)[0]
-    shown, labels = apply_geometry(shown.astype(np.float32), places, labels, geometry, settings.crop.pixels)
+    shown, labels = _acquired(case, places, centre, np.array([settings.crop.slices, reach, reach]), protocol)
+    shown, labels = apply_geometry(shown, places, labels, geometry, settings.crop.pixels)
     shown = apply_appearance(shown, places, appearance, random)
     images = np.zeros((len(case.available), *labels.shape), dtype=np.float32)
     images[places] = shown
     targets = np.stack([labels == 1, labels == 2]).astype(np.float32)
-    window = _window(case, centre, settings, geometry)
+    window = _window(case, centre, settings, geometry, protocol)
     return apply_dropout(images, dropped), dropped.present, targets, window
 
 
-def _window(case: TrainingCase, centre: Voxel, settings: TrainSettings, geometry: Geometry) -> Floats:
+def _acquired(
+    case: TrainingCase, places: NDArray[np.int64], centre: Voxel, size: Voxel, protocol: Protocol
+) -> tuple[Floats, NDArray[np.uint8]]:
+    """A box around a voxel as another protocol shows it: images (K, S, R, R) of these sequences, labels (S, R, R)."""
+    whole = size * np.array([protocol.thickness, 1, 1])
+
+    def cut(array: NDArray[np.generic]) -> NDArray[np.generic]:
+        return np.asarray(_cut(array[None], centre - whole // 2, whole)[0])
+
+    shown = np.stack([cut(case.images[place]) for place in places]).astype(np.float32)
+    first, diffusion = list(Sequence).index(Sequence.SWI), list(Sequence).index(Sequence.ADC)
+    if protocol.changes_contrast and first in places:
+        adc = cut(case.images[diffusion]).astype(np.float32) if case.available[diffusion] else None
+        shown[places == first] = change_contrast(shown[places == first][0], adc, protocol)
+    return merge_slices(shown, np.asarray(cut(case.labels), dtype=np.uint8), protocol.thickness)
+
+
+def _window(
+    case: TrainingCase, centre: Voxel, settings: TrainSettings, geometry: Geometry, protocol: Protocol
+) -> Floats:
     """Where the outer edges of a crop lie in its case, -1..1: (3, 2). That it is turned a little is left out."""
-    size = np.array([settings.crop.slices, settings.crop.pixels, settings.crop.pixels])
+    size = np.array([settings.crop.slices * protocol.thickness, settings.crop.pixels, settings.crop.pixels])
     extent = size * np.array([1.0, geometry.scale, geometry.scale])
     middle = centre - size // 2 + size / 2
     shape = np.array(case.labels.shape)

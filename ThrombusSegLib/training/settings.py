@@ -212,12 +212,20 @@ class AugmentSettings:
     """Largest change of the signal from one end of a crop to the other, by the coil's sensitivity, share."""
     noise: float = 0.2
     """Largest standard deviation of added noise, as a multiple of the normalised spread of the brain (no unit)."""
+    double_slices: float = 0.0
+    """Chance that two slices of all sequences become one, as a centre with thicker slices has them, 0..1."""
+    fluid: float = 0.0
+    """Largest change of the signal of fluid on SWI, known by the ADC, share: from 1 / (1 + fluid) to 1 + fluid."""
+    fill: float = 0.0
+    """Largest share, 0..1, by which dark thin things on SWI are filled up, as on T2* without a phase mask."""
 
     def __post_init__(self) -> None:
-        check_range("augment.", self, 0, 1, "chance", "thick_slices", "bias")
+        check_range("augment.", self, 0, 1, "chance", "thick_slices", "bias", "double_slices", "fill")
         check_range("augment.", self, 0, 0.5, "scaling")
         check_range("augment.", self, 0, 180, "rotation_degrees")
-        check_least("augment.", self, 0, "misregistration_mm", "blur_mm", "contrast", "brightness", "gamma", "noise")
+        check_least(
+            "augment.", self, 0, "misregistration_mm", "blur_mm", "contrast", "brightness", "gamma", "noise", "fluid"
+        )
 
 
 @dataclass(frozen=True)

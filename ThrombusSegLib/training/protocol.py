@@ -1,0 +1,89 @@
+"""Variations of a crop that imitate another centre's protocol: thicker slices, and plain T2* instead of SWI.
+
+They follow from what a case shows, and not from how a simulated case was made, so that real cases can be varied alike.
+Values are normalised: 0 is the median of the head, 1 its spread (see `preprocess.normalise`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .augment import AIR, Floats
+from .settings import AugmentSettings
+from .thin import fill_thin
+
+#: Where a normalised ADC begins to be fluid, and where it is fluid altogether. Measured in the middle of five simulated
+#: heads of centre A: the second and third quarter lie between -0.5 and 0.6, the highest tenth about 1.9.
+FLUID = (0.8, 1.9)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How another centre would have acquired the case; the defaults change nothing."""
+
+    thickness: int = 1
+    """How many slices of the case make one of the crop."""
+    fluid: float = 1.0
+    """What the signal of fluid is multiplied by on the susceptibility sequence: it depends on repetition time, flip
+    angle and field strength, and fluid is dark on many an SWI and bright on most T2*."""
+    fill: float = 0.0
+    """How far what is dark and thin on the susceptibility sequence is filled up, 0..1: T2* lacks the phase mask that
+    makes veins and clots darker on SWI, and shorter echo times darken less."""
+
+    @property
+    def changes_contrast(self) -> bool:
+        """Whether the susceptibility sequence is changed."""
+        return self.fluid != 1.0 or self.fill > 0
+
+
+def draw_protocol(settings: AugmentSettings, random: np.random.Generator) -> Protocol:
+    """Draw one; nothing is drawn for what is switched off, so that crops of older settings stay the same."""
+    thickness, fluid, fill = 1, 1.0, 0.0
+    if settings.double_slices and random.random() < settings.double_slices:
+        thickness = 2
+    if settings.fluid and random.random() < settings.chance:
+        fluid = float(np.exp(random.uniform(-1.0, 1.0) * np.log1p(settings.fluid)))
+    if settings.fill and random.random() < settings.chance:
+        fill = float(random.uniform(0.0, settings.fill))
+    return Protocol(thickness, fluid, fill)
+
+
+def change_contrast(susceptibility: Floats, adc: Floats | None, protocol: Protocol) -> Floats:
+    """What another protocol would make of SWI.
+
+    Args:
+        susceptibility: (S, H, W).
+        adc: (S, H, W) of the same place, by which fluid is known; None where the case has none: fluid stays.
+        protocol: as drawn.
+
+    Returns:
+        (S, H, W). Where there is no signal there is none afterwards.
+    """
+    values = susceptibility
+    if protocol.fill > 0:
+        values = values + np.float32(protocol.fill) * (fill_thin(values) - values)
+    if protocol.fluid != 1.0 and adc is not None:
+        share = np.clip((adc - FLUID[0]) / (FLUID[1] - FLUID[0]), 0.0, 1.0)
+        values = (values + np.float32(AIR)) * (1.0 + (protocol.fluid - 1.0) * share) - np.float32(AIR)
+    return np.asarray(values, dtype=np.float32)
+
+
+def merge_slices(images: Floats, labels: NDArray[np.uint8], thickness: int) -> tuple[Floats, NDArray[np.uint8]]:
+    """Average so many slices into one: images (K, S * thickness, H, W), labels (S * thickness, H, W).
+
+    Returns:
+        Images (K, S, H, W) and labels (S, H, W): what covers half of the new slice, a thrombus before an infarct, as
+        `preprocess.prepare_labels` has it.
+    """
+    if thickness == 1:
+        return images, labels
+    count, slices, *plane = images.shape
+    merged = images.reshape(count, slices // thickness, thickness, *plane).mean(2, dtype=np.float32)
+    parts = labels.reshape(slices // thickness, thickness, *plane)
+    result = np.zeros(parts[:, 0].shape, dtype=np.uint8)
+    for value in (2, 1):
+        result[(parts == value).mean(1) >= 0.5] = value
+    return merged, result
