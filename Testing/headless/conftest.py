@@ -302,10 +302,11 @@ def realLogic(
 
 
 @pytest.fixture
-def panel(headless, realLogic, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """A panel that was entered, with the real worker behind its logic."""
+def panel(headless, realLogic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A panel that was entered, with the real worker behind its logic; unsaved work lies in `tmp_path / "unsaved"`."""
     import ThrombusSeg as module
 
+    monkeypatch.setattr("ThrombusSegParts.drafts.draftsFolder", lambda: tmp_path / "unsaved")
     monkeypatch.setattr(slicer.util, "loadUI", FakeWidget.load, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: widget.form, raising=False)
     monkeypatch.setattr(slicer.util, "resetSliceViews", lambda: None, raising=False)

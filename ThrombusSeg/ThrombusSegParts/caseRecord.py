@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
@@ -12,10 +12,12 @@ from .errors import SegmentationError
 from .mapDisplay import gridOf, referenceOf
 from .relabel import settingsOf
 from .resultToScene import ATTRIBUTE, INPUT
-from .reviewDesk import ReviewDesk
 from .reviewScores import scoresToSave
 from .sequences import SEQUENCES
 from .voxels import writeLabels
+
+if TYPE_CHECKING:
+    from .reviewDesk import ReviewDesk
 
 #: Of a segmentation: which case it is, in which folder, and which version it was begun from; JSON.
 SAVED = ATTRIBUTE + "Saved"

@@ -14,6 +14,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from .candidateTable import candidateTable, describe, fillTable
+from .drafts import Draft, Drafts, discard, restore
 from .errors import SegmentationError
 from .mapDisplay import candidatesOf, gridOf, mapsOf, referenceOf
 from .nodesToFiles import WrittenVolume, worldMatrix, writeVolume
@@ -54,6 +55,9 @@ class ReviewDesk:
         self._measuring = self._again = False
         self._seconds, self._since = 0.0, None
         self._savedState: Any = None
+        self.drafts = Drafts()
+        self.draft: Draft | None = None
+        """What an earlier session has left unsaved of this case, until the reader decides on it."""
         self._timer = qt.QTimer()
         self._timer.setInterval(_LOOK_MILLISECONDS)
         self._timer.connect("timeout()", self.look)
@@ -72,6 +76,7 @@ class ReviewDesk:
                 self._observe(segmentation)
                 self.resume()
                 self.markSaved()
+                self.draft = self.drafts.find(segmentation)
                 self._showRows()
         self.notify()
 
@@ -96,6 +101,12 @@ class ReviewDesk:
     def markSaved(self) -> None:
         """What is on the desk is on the disk."""
         self._savedState = self._state()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """What is unsaved is not to come back: it is saved, or the reader leaves it."""
+        if self.case is not None:
+            self.drafts.forget(self.case.segmentation)
 
     def isUnsaved(self) -> bool:
         """Whether something would be lost if another case came."""
@@ -135,8 +146,37 @@ class ReviewDesk:
         self.worked()
 
     def worked(self) -> None:
-        """The reader has done something that would be lost."""
+        """The reader has done something that would be lost: it is kept until it is saved."""
+        if self.isUnsaved():
+            try:
+                self.drafts.keep(self.case.segmentation)
+            except OSError as error:
+                text = _("A crash would lose this: unsaved work cannot be kept on the disk ({reason}).")
+                self.message = text.format(reason=error.strerror or type(error).__name__)
+        else:
+            self.abandon()
         self.notify()
+
+    def restoreDraft(self) -> None:
+        """Bring back what an earlier session has left."""
+        draft, case = self.draft, self.case
+        if draft is None or case is None:
+            return
+        if not restore(draft, case.segmentation):
+            self.say(_("It does not fit these images: it was made on another grid."))
+            return
+        self.case = ReviewCase(case.segmentation)
+        self.draft, self._savedState = None, None
+        self.changed()
+        discard(draft)
+        self.say(_("Corrections of {time} are back, not saved yet.").format(time=draft.time))
+
+    def discardDraft(self) -> None:
+        """It is not wanted."""
+        if self.draft is not None:
+            discard(self.draft)
+            self.draft = None
+            self.notify()
 
     def look(self) -> None:
         """Has a hand or a slider changed the mask? Called a little after the last change."""
@@ -291,7 +331,7 @@ class ReviewDesk:
         for each, tag in self._observed:
             with contextlib.suppress(AttributeError):
                 each.RemoveObserver(tag)
-        self._observed, self.case, self.message = [], None, ""
+        self._observed, self.case, self.message, self.draft = [], None, "", None
         self._written, self._again = {}, False
         self.proposedBurden, self.isMeasured = None, False
         self._seconds, self._since = 0.0, None

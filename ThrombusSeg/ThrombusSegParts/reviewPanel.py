@@ -16,7 +16,7 @@ from .panelPart import PanelPart
 from .parameterNode import ThrombusSegParameterNode
 from .reviewDesk import ReviewDesk
 from .reviewScoresPanel import ReviewScoresPanel
-from .reviewTexts import placeText
+from .reviewTexts import draftText, placeText
 
 #: What the shorter side of a slice view shows of a candidate's surroundings, mm; our choice.
 _ZOOM_MM = 70.0
@@ -57,6 +57,8 @@ class ReviewPanel(PanelPart):
         }
         for name, (_key, action) in actions.items():
             getattr(self.ui, name).connect("clicked(bool)", lambda checked=False, action=action: action())
+        self.ui.draftRestoreButton.connect("clicked(bool)", lambda checked=False: self.desk.restoreDraft())
+        self.ui.draftDiscardButton.connect("clicked(bool)", lambda checked=False: self.desk.discardDraft())
         self.keys = Keys(self.widget, dict(actions.values()))
         self.ui.reviewCollapsibleButton.connect("contentsCollapsed(bool)", lambda folded: self._onFolded())
         self._table.connect("clicked(QModelIndex)", lambda index: self.go(index.row()))
@@ -158,7 +160,9 @@ class ReviewPanel(PanelPart):
         case = self.desk.case
         if case is not self._case:
             self._case, self.row = case, 0 if case is not None and case.entries else -1
-        decisions = [each.decision for each in case.entries] if case is not None else []
+        draft, decisions = self.desk.draft, [each.decision for each in case.entries] if case is not None else []
+        self.ui.draftWidget.visible = draft is not None
+        self.ui.draftLabel.text = draftText(draft.time) if draft is not None else ""
         self.ui.reviewLabel.text = placeText(self.row, decisions) if case is not None else _("Nothing to review yet.")
         self.ui.reviewMessageLabel.text = self.desk.message or _("The keys work while this section is unfolded.")
         chosen = 0 <= self.row < len(decisions)

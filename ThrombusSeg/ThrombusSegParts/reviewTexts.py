@@ -32,6 +32,11 @@ def placeText(row: int, decisions: Sequence[str]) -> str:
     return text.format(number=row + 1, count=len(decisions), status=statusText(decisions[row]), done=done)
 
 
+def draftText(time: str) -> str:
+    """What an earlier session has left."""
+    return _("Corrections of this case from {time} were not saved: Slicer ended before.").format(time=time)
+
+
 def changesText(changes: Mapping[str, Mapping[str, int]] | None) -> str:
     """Every voxel that was changed."""
     if changes is None:

@@ -194,6 +194,7 @@ class WorkListPanel(PanelPart):
         self._ask("claim", {"case": item["case"]}, done)
 
     def _load(self, item: dict[str, Any]) -> None:
+        self.desk.abandon()  # the reader was asked
         if self.current is not None and self.current["case"] != item["case"]:
             self._release()
         self._warned, self.current = "", item
