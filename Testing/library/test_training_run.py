@@ -315,3 +315,14 @@ def test_feeding_is_compared_with_monai_on_the_same_network(tmp_path: Path, mani
     for each in found.values():
         assert each["steps"] == 2 * (5 - loading.LEFT_OUT)
         assert 0 < each["share_waiting"] < 1 and each["seconds_per_step"] > 0
+
+
+def test_processes_are_timed_as_a_user_starts_them(tmp_path: Path, manifest: Path) -> None:
+    settings = write_settings(tmp_path, every=0)
+    command = [str(settings), "--out", str(tmp_path / "out"), "--steps", "5", "--cases", "2"]
+    found = loading.compare_processes(command, (1, 2), rounds=1)
+    assert {count: each["steps"] for count, each in found.items()} == {"1": 2, "2": 2}
+    assert found["1"]["speed_up"] == 1.0 and found["2"]["steps_per_second"] > 0
+    figures = {"feeding": {}, "processes": found, "crop": [3, 16, 16], "batch": 2, "cases": 2, "precision": "float32"}
+    text = loading.table({**figures, "processor": "x", "cores": 2, "torch": "2", "monai": "1"})
+    assert f"| 2 | {found['2']['seconds_per_step']:.2f} |" in text

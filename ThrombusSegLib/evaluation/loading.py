@@ -3,13 +3,14 @@
     thrombusseg benchmark --only feeding --settings SETTINGS.toml --out DIR
 
 Both feed the same network with crops of the same size from the same prepared cases, turn about in one run, so that
-whatever else the machine does meets both. torchrun starts this file too, to time several processes.
+whatever else the machine does meets both. This file is also started by itself, and by torchrun, to time processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import statistics
 import subprocess
@@ -146,8 +147,8 @@ def _monai_transforms(settings: TrainSettings) -> Any:
     )
 
 
-def measure_processes(settings: TrainSettings, source: CaseSource, steps: int) -> float:
-    """Seconds of a median step, by all processes of torchrun together."""
+def measure_processes(settings: TrainSettings, source: CaseSource, steps: int) -> list[float]:
+    """Seconds of each step, by all processes together; the first ones are left out."""
     with join_world(settings.device, settings.batch) as world:
         run = Run(settings, world, None)
         seconds = []
@@ -158,42 +159,57 @@ def measure_processes(settings: TrainSettings, source: CaseSource, steps: int) -
                 run.advance(feeder.take(step)[0])
                 world.wait()
                 seconds.append(time.perf_counter() - started)
-        return statistics.median(seconds[LEFT_OUT:])
+        return seconds[LEFT_OUT:]
 
 
 def compare_processes(command: list[str], counts: tuple[int, ...], rounds: int) -> dict[str, dict[str, float]]:
-    """Seconds of a step with so many processes, turn about; all cores are shared among them."""
+    """Seconds of a step with so many processes, turn about.
+
+    One is started as a user starts it, without torchrun, and takes the threads it likes; several share all cores.
+    """
     found: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(rounds):
         for count in counts:
-            threads = str(max(1, (os.cpu_count() or 1) // count))
-            torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+            launcher, threads = [], {}
+            if count > 1:
+                launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+                threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
             done = subprocess.run(
-                [*torchrun, "-m", "ThrombusSegLib.evaluation.loading", *command],
-                env=os.environ | {"OMP_NUM_THREADS": threads},
+                [sys.executable, *launcher, "-m", "ThrombusSegLib.evaluation.loading", *command],
+                env=os.environ | threads,
                 capture_output=True,
                 text=True,
                 check=False,
             )
             if done.returncode:
-                raise MachineError(f"{count} processes under torchrun failed.", (done.stderr.splitlines() or [""])[-1])
-            found[count].append(float(done.stdout.strip().splitlines()[-1]))
-    best = {count: statistics.median(seconds) for count, seconds in found.items()}
+                raise MachineError(f"{count} processes failed.", (done.stderr.splitlines() or [""])[-1])
+            found[count] += json.loads(done.stdout.strip().splitlines()[-1])
+    one = statistics.fmean(found[counts[0]])
     return {
-        str(count): {"seconds_per_step": round(each, 4), "speed_up": round(best[counts[0]] / each, 3)}
-        for count, each in best.items()
+        str(count): {
+            "steps": len(seconds),
+            "seconds_per_step": round(statistics.median(seconds), 4),
+            "steps_per_second": round(1.0 / statistics.fmean(seconds), 4),
+            "speed_up": round(one / statistics.fmean(seconds), 3),
+        }
+        for count, seconds in found.items()
     }
 
 
 def table(figures: dict[str, Any]) -> str:
     """The figures in Markdown."""
-    lines = ["| fed by | seconds a step | steps a second | waiting |", "|---|---|---|---|"]
+    lines = ["| fed by | seconds a step (median) | steps a second (mean) | waiting |", "|---|---|---|---|"]
     for name, each in figures["feeding"].items():
-        cells = f"{each['seconds_per_step']:.2f} | {each['steps_per_second']:.2f} | {each['share_waiting']:.1%}"
+        cells = f"{each['seconds_per_step']:.2f} | {each['steps_per_second']:.3f} | {each['share_waiting']:.1%}"
         lines.append(f"| {name} | {cells} |")
-    lines += ["", "| processes | seconds a step | speed-up |", "|---|---|---|"]
+    lines += [
+        "",
+        "| processes | seconds a step (median) | steps a second (mean) | speed-up (of means) |",
+        "|---|---|---|---|",
+    ]
     for count, each in figures["processes"].items():
-        lines.append(f"| {count} | {each['seconds_per_step']:.2f} | {each['speed_up']:.2f} |")
+        cells = f"{each['seconds_per_step']:.2f} | {each['steps_per_second']:.3f} | {each['speed_up']:.2f}"
+        lines.append(f"| {count} | {cells} |")
     size = " x ".join(str(count) for count in figures["crop"])
     about = f"{figures['batch']} crops of {size} a step, {figures['cases']} cases, {figures['precision']}"
     where = f"{figures['processor']}, {figures['cores']} cores, torch {figures['torch']}, MONAI {figures['monai']}"
@@ -247,7 +263,7 @@ def _setting(path: Path, out: Path, cases: int) -> tuple[TrainSettings, CaseSour
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """One of torchrun's processes: prints the seconds of a step."""
+    """One of several processes, or a single one: prints the seconds of each step as JSON."""
     parser = argparse.ArgumentParser(prog="python -m ThrombusSegLib.evaluation.loading")
     parser.add_argument("settings", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -260,7 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error}", file=sys.stderr)
         return error.exit_status
     if is_first():
-        print(seconds)
+        print(json.dumps(seconds))
     return 0
 
 

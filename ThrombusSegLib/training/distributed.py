@@ -104,6 +104,8 @@ def join_world(device: Device, batch: int) -> Iterator[World]:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", size)), chosen)
+        if ours and size > 1:
+            dist.barrier()  # leave together: one that is gone early may take its last message along
     finally:
         if ours and size > 1:
             dist.destroy_process_group()
