@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -179,4 +182,28 @@ def drag_in_view(driver: Any, name: str, start: tuple[float, float], end: tuple[
         driver.settle(0.05)
 
 
+def stage_crash(driver: Any) -> None:
+    """A candidate is rejected, and the application is killed before anything is saved; only when it is asked for."""
+    driver.panel.reviewPanel.ui.reviewCollapsibleButton.collapsed = False
+    driver.settle()
+    press_key(driver, "R")
+    driver.wait(lambda: not driver.panel.reviewPanel.desk.worker.isBusy())
+    driver.report["changedBefore"] = driver.panel.reviewPanel.desk.case.voxelsChanged()
+    (driver.folder / "report.json").write_text(json.dumps(driver.report), encoding="utf-8")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stage_offered(driver: Any) -> None:
+    """The next session segments the same case: what was not saved is offered, and comes back; after `crash` only."""
+    review = driver.panel.reviewPanel
+    review.ui.reviewCollapsibleButton.collapsed = False
+    driver.report["offered"] = [bool(review.ui.draftWidget.visible), review.ui.draftLabel.text]
+    driver.album("unsaved", review.ui.reviewCollapsibleButton)
+    driver.press(review.ui.draftRestoreButton)
+    driver.wait(lambda: not review.desk.worker.isBusy())
+    driver.report["restored"] = [decisions(review), review.desk.case.voxelsChanged()]
+    driver.report["offeredAgain"] = bool(review.ui.draftWidget.visible)
+
+
+ON_DEMAND = {"crash": stage_crash, "offered": stage_offered}
 STAGES = {"review": stage_review, "correct": stage_correct, "worklist": stage_worklist}

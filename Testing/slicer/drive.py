@@ -315,7 +315,8 @@ STAGES = {
 _later = list(STAGES).index("nothing")
 STAGES = dict([*list(STAGES.items())[:_later], *annotatorStages.STAGES.items(), *list(STAGES.items())[_later:]])
 #: Not part of a run through all stages.
-ON_DEMAND = ("killed",)
+ON_DEMAND = ("killed", *annotatorStages.ON_DEMAND)
+STAGES |= annotatorStages.ON_DEMAND
 
 
 def left_behind() -> list[str]:

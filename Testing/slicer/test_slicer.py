@@ -3,7 +3,7 @@
     SLICER_EXECUTABLE=/path/to/Slicer python -m pytest Testing/slicer
 
 The worker's Python is Slicer's own, or the one that SLICER_WORKER_PYTHON names. Without a display, xvfb-run is used.
-THROMBUSSEG_PHOTOGRAPHS names a folder that shall keep the photographs. Slicer is started three times, for some minutes.
+THROMBUSSEG_PHOTOGRAPHS names a folder that shall keep the photographs. Slicer is started seven times, for some minutes.
 """
 
 from __future__ import annotations
@@ -175,13 +175,7 @@ def test_a_killed_slicer_leaves_no_process_and_the_next_one_no_images(tmp_path: 
     """The worker notices by itself; the images in the temporary folder go when Slicer starts again."""
     if os.name != "posix":
         pytest.skip("signals")
-    with subprocess.Popen(
-        command(ROOT / "ThrombusSeg", tmp_path, "open", "inputs", "killed"),
-        env=environment(tmp_path / "temporary"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as slicer:  # fmt: skip
-        slicer.wait(900)
-    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    report = kill(tmp_path, "open", "inputs", "killed")
     assert report["beforeTheEnd"], "images were on the disk"
     deadline = time.monotonic() + 60
     while exists(report["workerLeftTo"]):
@@ -190,6 +184,30 @@ def test_a_killed_slicer_leaves_no_process_and_the_next_one_no_images(tmp_path: 
     assert any((tmp_path / "temporary").rglob("SWI.nrrd")), "images are on the disk"
     assert drive(ROOT / "ThrombusSeg", tmp_path / "again", tmp_path / "temporary", "start")["leftBehind"] == []
     assert not any((tmp_path / "temporary").rglob("*.nrrd"))
+
+
+def test_what_a_crash_left_unsaved_is_offered_and_comes_back(tmp_path: Path, photographs: Path) -> None:
+    """A rejected candidate; the next session segments the same case."""
+    if os.name != "posix":
+        pytest.skip("signals")
+    before = kill(tmp_path, "open", "inputs", "run", "crash")["changedBefore"]
+    assert before["thrombus"]["removed"] > 0
+    after = drive(ROOT / "ThrombusSeg", tmp_path / "again", tmp_path / "temporary", "open", "inputs", "run", "offered")
+    assert after["offered"][0] is True and "were not saved" in after["offered"][1]
+    assert after["restored"] == [["rejected"], before] and after["offeredAgain"] is False
+    for picture in (tmp_path / "again").glob("unsaved-*.png"):
+        shutil.copy(picture, photographs)
+
+
+def kill(folder: Path, *stages: str) -> dict:
+    """Run stages of which the last one kills the application; the report."""
+    with subprocess.Popen(
+        command(ROOT / "ThrombusSeg", folder, *stages),
+        env=environment(folder / "temporary"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as slicer:  # fmt: skip
+        slicer.wait(900)
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 
 def exists(pid: int) -> bool:
