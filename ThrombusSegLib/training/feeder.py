@@ -130,7 +130,8 @@ class Feeder:
 def _ended() -> MachineError:
     return MachineError(
         "A process that prepares crops was ended by the system, most likely for want of memory.",
-        "Set fewer workers or a smaller data.phantom_pool, and go on with --resume.",
+        "Set fewer workers or a smaller data.phantom_pool, and go on with --resume. A script of your own must call the "
+        "training below `if __name__ == '__main__':`, or such a process runs the script again.",
     )
 
 
