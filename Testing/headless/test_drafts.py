@@ -94,7 +94,7 @@ def test_a_draft_names_nobody_and_holds_no_image(reviewed, tmp_path: Path) -> No
 
 
 def test_other_images_other_lists_and_damaged_files_bring_nothing_back(reviewed, tmp_path: Path) -> None:
-    from ThrombusSegParts.caseRecord import noteSaved
+    from ThrombusSegParts.savedFacts import noteSaved
 
     desk, folder = reviewed.reviewPanel.desk, tmp_path / "unsaved"
     FakeShortcut.press("R")
@@ -118,7 +118,7 @@ def test_other_images_other_lists_and_damaged_files_bring_nothing_back(reviewed,
 
 
 def test_what_was_saved_since_is_not_overwritten(reviewed) -> None:
-    from ThrombusSegParts.caseRecord import noteSaved, savedOf
+    from ThrombusSegParts.savedFacts import noteSaved, savedOf
 
     desk = reviewed.reviewPanel.desk
     FakeShortcut.press("R")

@@ -77,7 +77,7 @@ def test_the_next_version_knows_the_one_before(reviewed, tmp_path: Path) -> None
 
 
 def test_two_readers_in_one_folder_cannot_overwrite_each_other(reviewed, tmp_path: Path) -> None:
-    from ThrombusSegParts.caseRecord import noteSaved
+    from ThrombusSegParts.savedFacts import noteSaved
 
     save(reviewed, tmp_path)
     noteSaved(reviewed.reviewPanel.desk.case.segmentation, version=0)  # as one who had opened it before

@@ -11,7 +11,6 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .caseRecord import noteSaved
 from .errors import SegmentationError
 from .mapDisplay import candidatesOf, mapsOf
 from .nodesToFiles import WrittenVolume, readVolume, worldMatrix
@@ -21,6 +20,7 @@ from .resultToScene import ATTRIBUTE, INPUT, RESULT_ATTRIBUTE, ResultFiles, plac
 from .reviewCase import MODEL_LABELS, REVIEW, entriesOf
 from .reviewDesk import ReviewDesk
 from .reviewScores import takeSavedScores
+from .savedFacts import noteSaved
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 from .voxels import labelsOf, packed, writeSegment

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
@@ -12,25 +11,11 @@ from .errors import SegmentationError
 from .mapDisplay import gridOf, referenceOf
 from .relabel import settingsOf
 from .resultToScene import ATTRIBUTE, INPUT
+from .reviewDesk import ReviewDesk
 from .reviewScores import scoresToSave
+from .savedFacts import savedOf
 from .sequences import SEQUENCES
 from .voxels import writeLabels
-
-if TYPE_CHECKING:
-    from .reviewDesk import ReviewDesk
-
-#: Of a segmentation: which case it is, in which folder, and which version it was begun from; JSON.
-SAVED = ATTRIBUTE + "Saved"
-
-
-def savedOf(segmentation: slicer.vtkMRMLSegmentationNode) -> dict[str, Any]:
-    """ "case", "folder", "version", and for a case of a work list "listFolder" and "centre"; empty for a new one."""
-    return dict(json.loads(segmentation.GetAttribute(SAVED) or "{}"))
-
-
-def noteSaved(segmentation: slicer.vtkMRMLSegmentationNode, **facts: Any) -> None:
-    """Remember some of these; others stay."""
-    segmentation.SetAttribute(SAVED, json.dumps({**savedOf(segmentation), **facts}))
 
 
 def inputsOf(segmentation: slicer.vtkMRMLSegmentationNode) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:

@@ -18,13 +18,13 @@ from typing import Any
 
 import slicer
 
-from .caseRecord import noteSaved, savedOf
 from .mapDisplay import gridOf, referenceOf
 from .nodesToFiles import worldMatrix
 from .relabel import rememberMask
 from .resultToScene import ATTRIBUTE
 from .reviewCase import MODEL_LABELS, REVIEW
 from .reviewScores import SCORES
+from .savedFacts import noteSaved, savedOf
 from .terminology import SEGMENTS
 from .voxels import labelsOf, packed, unpacked, writeSegment
 

@@ -12,11 +12,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from .caseLoader import SERIES_FOLDER
-from .caseRecord import inputsOf, savedOf, valuesToSave
+from .caseRecord import inputsOf, valuesToSave
 from .errors import SegmentationError
 from .mapDisplay import referenceOf
 from .panelPart import PanelPart
 from .reviewDesk import ReviewDesk
+from .savedFacts import savedOf
 
 FOLDER_SETTING = "ThrombusSeg/ExportFolder"
 #: By check box, what the worker calls it.

@@ -9,11 +9,12 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .caseRecord import noteSaved, savedOf, valuesToSave
+from .caseRecord import valuesToSave
 from .errors import SegmentationError
 from .panelPart import PanelPart
 from .reviewDesk import ReviewDesk
 from .reviewTexts import savedText
+from .savedFacts import noteSaved, savedOf
 
 ANNOTATOR_SETTING = "ThrombusSeg/Annotator"
 FOLDER_SETTING = "ThrombusSeg/CorrectedFolder"

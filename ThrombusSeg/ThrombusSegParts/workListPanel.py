@@ -11,13 +11,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from .caseLoader import CaseLoader, note
-from .caseRecord import inputsOf, savedOf
+from .caseRecord import inputsOf
 from .errors import SegmentationError
 from .keys import Keys
 from .panelPart import PanelPart
 from .parameterNode import ThrombusSegParameterNode
 from .reviewDesk import ReviewDesk
 from .reviewTexts import agreementText, durationText, itemStatusText
+from .savedFacts import savedOf
 from .sequences import SEQUENCES
 
 LIST_SETTING = "ThrombusSeg/WorkList"
