@@ -6,6 +6,7 @@ are met here, and nowhere else: the loop only sees a `World`.
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 from collections.abc import Iterator
@@ -108,6 +109,9 @@ def join_world(device: Device, batch: int) -> Iterator[World]:
             dist.barrier()  # leave together: one that is gone early may take its last message along
     finally:
         if ours and size > 1:
+            # What DDP holds in circles would keep gloo's threads alive beyond this, and these abort the process when
+            # Python ends before them (pytorch/pytorch#179291).
+            gc.collect()
             dist.destroy_process_group()
 
 
