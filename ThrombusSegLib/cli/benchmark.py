@@ -17,9 +17,9 @@ def add_parser(commands: Any) -> None:
         "benchmark",
         help="count operations and measure seconds",
         description="Count floating point operations and measure seconds of the network for one to five sequences, "
-        "beside MONAI's AttentionUnet where MONAI is installed; seconds of a simulated case; and, with --settings, of "
-        "training steps fed by ThrombusSeg and by MONAI's CacheDataset and DataLoader. Writes benchmark.json and "
-        "benchmark.md.",
+        "beside MONAI's AttentionUnet where MONAI is installed; seconds of a simulated case; of a training step; and, "
+        "with --settings, of training steps fed by ThrombusSeg and by MONAI's CacheDataset and DataLoader. Writes "
+        "benchmark.json and benchmark.md.",
     )
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the figures")
     parser.add_argument("--grid", default="32x256x256", metavar="SxHxW", help="slices x rows x columns")
@@ -75,8 +75,17 @@ def _feeding(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str,
     return {"training": figures}, table(figures)
 
 
+def _step(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
+    try:
+        from ..evaluation.step_cost import measure_step, sentence
+    except ImportError:  # the losses are MONAI's
+        return {}, "Training steps were not measured: pip install 'ThrombusSegLib[train]'.\n"
+    figures = measure_step(max(1, arguments.repeats), bar)
+    return {"step": figures}, sentence(figures)
+
+
 #: In the order of the report.
-_PARTS = {"network": _network, "simulation": _simulation, "feeding": _feeding}
+_PARTS = {"network": _network, "simulation": _simulation, "step": _step, "feeding": _feeding}
 
 
 def _grid(text: str) -> tuple[int, int, int]:

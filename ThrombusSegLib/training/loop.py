@@ -20,6 +20,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from ..errors import InputError
+from ..network.blocks import laid_out
 from ..progress import Progress, report, silent
 from . import checkpoint
 from .baselines import Network, build_for
@@ -111,7 +112,7 @@ class Run:
         self.network = build_for(settings)
         if start is not None:
             self.network.load_state_dict(start.state_dict())
-        self.network.to(world.device)
+        laid_out(self.network, world.device)
         update = running_average(settings.average_decay)
         self.average = AveragedModel(self.network, multi_avg_fn=update, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
