@@ -34,50 +34,63 @@ class FusionAttention(nn.Module):
         self.score = nn.Conv2d(inner, heads, 1, bias=False)  # a bias would cancel in the softmax
         self.values = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in range(sequences))
 
-    def forward(self, features: Tensor, sequence_ids: list[int], present: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: list[Tensor], sequence_ids: list[int], present: Tensor) -> tuple[Tensor, Tensor]:
         """Fuse.
 
         Args:
-            features: (B, M, S, C, H, W); anything may stand where `present` is False, it is not read.
+            features: for each of the M sequences (B * S, C, H, W); where `present` is False anything finite may stand.
             sequence_ids: for each of the M which sequence it is.
             present: (B, M) bool, at least one True per row.
 
         Returns:
             fused (B * S, C, H, W) and shares (B, M, S, H, W), 0 where absent, adding up to 1.
         """
-        batch, _, slices, channels, height, width = features.shape
-        stacks = [stack.reshape(batch * slices, channels, height, width) for stack in features.unbind(1)]
-        available = [column.repeat_interleave(slices).view(-1, 1, 1, 1) for column in present.unbind(1)]
-        weights = self._weights(stacks, sequence_ids, available)
-        fused, lengths = torch.zeros_like(stacks[0]), []
-        for index, (sequence, stack) in enumerate(zip(sequence_ids, stacks, strict=True)):
-            value = self.values[sequence](stack).view(-1, self.heads, channels // self.heads, height, width)
-            weighted = (value * weights[index].unsqueeze(2)).view_as(fused)
-            fused = fused + torch.where(available[index], weighted, torch.zeros_like(weighted))
-            lengths.append(self._lengths(value, weights[index], sequence, available[index]))
-        total = torch.stack(lengths) + TINY * torch.stack(available)
-        shares = (total / total.sum(0)).view(len(stacks), batch, slices, height, width).transpose(0, 1)
-        return fused, shares
+        batch, (count, channels, height, width) = present.shape[0], features[0].shape
+        available = [_rows(column, count // batch) for column in present.unbind(1)]
+        weights = self._weights(features, sequence_ids, available)
+        fused: Tensor | None = None
+        lengths = []
+        for sequence, stack, weight, here in zip(sequence_ids, features, weights, available, strict=True):
+            projection = self.values[sequence]
+            assert isinstance(projection, nn.Conv2d) and projection.bias is not None
+            value = nn.functional.conv2d(stack, projection.weight)  # without the bias, which says nothing of the image
+            lengths.append(self._lengths(value, weight, here))
+            value = (value + projection.bias.view(-1, 1, 1)).view(-1, self.heads, channels // self.heads, height, width)
+            # Absent ones have weight 0 and add nothing.
+            weight = weight.unsqueeze(2)
+            fused = value * weight if fused is None else torch.addcmul(fused, value, weight)
+        assert fused is not None
+        total = torch.stack(lengths)
+        shares = (total / total.sum(0)).view(len(features), batch, -1, height, width).transpose(0, 1)
+        return fused.view_as(features[0]), shares
 
     @torch.no_grad()
-    def _lengths(self, value: Tensor, weights: Tensor, sequence: int, available: Tensor) -> Tensor:
-        """Weight times length of the value without its bias, added over the heads: (B * S, 1, H, W), 0 where absent."""
-        bias = self.values[sequence].bias
-        assert isinstance(bias, Tensor)
-        lengths = (value - bias.view(self.heads, -1, 1, 1)).float().norm(dim=2)
-        return torch.where(available, (weights * lengths).sum(1, keepdim=True), 0.0)
+    def _lengths(self, value: Tensor, weights: Tensor, available: Tensor | None) -> Tensor:
+        """Weight times length of the value, added over the heads: (B * S, 1, H, W), 0 where absent."""
+        lengths = value.unflatten(1, (self.heads, -1)).float().norm(dim=2)
+        total: Tensor = (weights * lengths).sum(1, keepdim=True) + TINY
+        return total if available is None else total * available
 
-    def _weights(self, stacks: list[Tensor], sequence_ids: list[int], available: list[Tensor]) -> Tensor:
-        """Softmax over the present sequences: (M, B * S, heads, H, W)."""
-        zero = torch.zeros_like(stacks[0])
-        count = torch.stack(available).sum(0)
-        mean = (
-            sum((torch.where(here, stack, zero) for here, stack in zip(available, stacks, strict=True)), zero) / count
-        )
-        context = self.context(mean)
+    def _weights(self, stacks: list[Tensor], sequence_ids: list[int], available: list[Tensor | None]) -> list[Tensor]:
+        """Softmax over the present sequences: for each of the M (B * S, heads, H, W)."""
+        context = self.context(_mean(stacks, available))
         scores = []
         for sequence, stack, here in zip(sequence_ids, stacks, available, strict=True):
-            hidden = self.own(stack) + context + self.identity[sequence].view(1, -1, 1, 1)
-            score = self.score(nn.functional.relu(hidden)).float()
-            scores.append(score.masked_fill(~here, -torch.inf))
-        return torch.stack(scores).softmax(0).to(zero.dtype)
+            hidden = nn.functional.conv2d(stack, self.own.weight, self.identity[sequence].to(stack.dtype)) + context
+            score = self.score(nn.functional.relu(hidden, inplace=True)).float()
+            scores.append(score if here is None else score.masked_fill(~here, -torch.inf))
+        return list(torch.stack(scores).softmax(0).to(context.dtype).unbind(0))
+
+
+def _rows(column: Tensor, slices: int) -> Tensor | None:
+    """Where a sequence is present, (B * S, 1, 1, 1); None where it is so everywhere, which spares masking."""
+    return None if bool(column.all()) else column.repeat_interleave(slices).view(-1, 1, 1, 1)
+
+
+def _mean(stacks: list[Tensor], available: list[Tensor | None]) -> Tensor:
+    """Over the present sequences: (B * S, C, H, W)."""
+    total, count = torch.zeros_like(stacks[0]), torch.zeros_like(stacks[0][:, :1, :1, :1])
+    for stack, here in zip(stacks, available, strict=True):
+        total = total + (stack if here is None else torch.where(here, stack, 0.0))
+        count = count + (1.0 if here is None else here)
+    return total / count

@@ -169,15 +169,18 @@ class UpAttLLSTM(nn.Module):
         if isinstance(self.encoder, ChannelEncoder):  # nothing is known of shares: they are shown as equal
             shares = present / present.sum(1, keepdim=True)
             return self.encoder(slices, ids, present), attention + shares.view(batch, sequences, 1, 1, 1)
-        chosen = [(row, column) for row, column in present.nonzero().tolist()]
+        # Sequence by sequence, so that the stacks of one lie together.
+        chosen = [(row, column) for column, row in present.T.nonzero().tolist()]
         stacks = torch.stack([slices[row, column] for row, column in chosen])
+        there = sorted({column for _, column in chosen})  # one that no row has takes no part at all
         fused: list[Tensor] = []
         for features, fusion in zip(
             self.encoder(stacks, [ids[column] for _, column in chosen]), self.fusions, strict=True
         ):
-            level, weights = fusion(_spread(features, chosen, batch, sequences, count), ids, present)
+            parts = _by_sequence(features, present[:, there])
+            level, weights = fusion(parts, [ids[column] for column in there], present[:, there])
             fused.append(level)
-            attention = attention + _enlarge(weights, attention) / len(self.fusions)
+            attention[:, there] += _enlarge(weights, attention) / len(self.fusions)
         return fused, attention
 
     def _decode_together(self, encoded: list[list[Tensor]], batch: int) -> Tensor:
@@ -201,14 +204,25 @@ class UpAttLLSTM(nn.Module):
         return logits.view(batch, count, *logits.shape[1:]).transpose(1, 2)
 
 
-def _spread(features: Tensor, chosen: list[tuple[int, int]], batch: int, sequences: int, slices: int) -> Tensor:
-    """(P * S, C, H, W) of the present stacks -> (B, M, S, C, H, W), zeros where absent."""
-    stacks = features.view(len(chosen), slices, *features.shape[1:])
-    if len(chosen) == batch * sequences:
-        return stacks.view(batch, sequences, *stacks.shape[1:])
-    spread = stacks.new_zeros(batch, sequences, *stacks.shape[1:])
-    rows, columns = zip(*chosen, strict=True)
-    return spread.index_put((torch.tensor(rows), torch.tensor(columns)), stacks)
+def _by_sequence(features: Tensor, present: Tensor) -> list[Tensor]:
+    """Features of the present stacks, (P * S, C, H, W), ordered by sequence -> for each sequence (B * S, C, H, W).
+
+    Where a row lacks a sequence that another one has, that one's features stand; they are not read.
+    """
+    counts = present.sum(0).tolist()
+    slices = features.shape[0] // sum(counts)
+    parts = []
+    for column, part in zip(present.unbind(1), features.split([count * slices for count in counts]), strict=True):
+        if not bool(column.all()):
+            rows = (column.cumsum(0) - 1).clamp(min=0)
+            part = part.unflatten(0, (-1, slices))[rows].flatten(0, 1)
+        parts.append(part.contiguous(memory_format=torch.channels_last) if _is_last(features) else part)
+    return parts
+
+
+def _is_last(features: Tensor) -> bool:
+    """Whether the channels of (N, C, H, W) lie next to each other."""
+    return features.is_contiguous(memory_format=torch.channels_last) and not features.is_contiguous()
 
 
 def _enlarge(weights: Tensor, like: Tensor) -> Tensor:
