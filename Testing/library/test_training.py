@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -312,3 +314,33 @@ def test_the_average_follows_the_weights_by_its_formula() -> None:
         expected = keep * expected + (1 - keep) * now
         assert torch.allclose(run.average.module.head.weight, expected, atol=1e-7)
     assert not torch.allclose(run.average.module.head.weight, now, atol=1e-6)
+
+
+#: A case that is waited for and never comes, and a run that stops meanwhile.
+NEVER = """
+import importlib.util, sys, time
+from dataclasses import replace
+spec = importlib.util.spec_from_file_location("loop_tests", sys.argv[1])
+tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tests)
+from ThrombusSegLib.training.feeder import Feeder
+
+class Never(tests.FixedCases):
+    def cases_at(self, step):
+        time.sleep(3600)
+
+if __name__ == "__main__":
+    with Feeder(Never(tests.CASES.cases), replace(tests.SMALL, workers=1)) as feeder:
+        feeder._ask((0, 0, False))
+        time.sleep(3)
+    print("left")
+"""
+
+
+def test_a_run_that_stops_does_not_wait_for_a_case_that_nobody_makes(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(NEVER)
+    ended = subprocess.run(
+        [sys.executable, str(script), str(Path(__file__))], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "left\n"), ended.stderr

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import SimpleITK as sitk
@@ -49,7 +50,8 @@ class Feeder:
         self._draw: ProcessPoolExecutor | None = None
         self._simulate: ProcessPoolExecutor | None = None
         if settings.workers:
-            self._draw = _processes(settings.workers, source, settings, polite=False)
+            self._leaving = multiprocessing.get_context("spawn").Event()
+            self._draw = _processes(settings.workers, source, settings, polite=False, leaving=self._leaving)
             if any(True for _ in source.to_make(0)):
                 self._simulate = _processes(settings.workers, source, settings, polite=True)
 
@@ -57,6 +59,8 @@ class Feeder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._draw is not None:
+            self._leaving.set()  # a process that draws may be waiting for a case that nobody makes any more
         for pool in (self._draw, self._simulate):
             if pool is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -139,19 +143,23 @@ def _draw_now(source: Source, settings: TrainSettings, wish: _Wish, places: list
     return draw_batch(source.cases_at(wish[0]), settings, wish[1], places)
 
 
-def _processes(count: int, source: Source, settings: TrainSettings, *, polite: bool) -> ProcessPoolExecutor:
+def _processes(
+    count: int, source: Source, settings: TrainSettings, *, polite: bool, leaving: Event | None = None
+) -> ProcessPoolExecutor:
     # Started afresh, not forked: a fork of a process in which torch computes with threads may hang.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, context, initializer=_begin, initargs=(source, settings, polite))
+    return ProcessPoolExecutor(count, context, initializer=_begin, initargs=(source, settings, polite, leaving))
 
 
 #: In a process that prepares: what it was given at its start.
 _given: dict[str, Any] = {}
 
 
-def _begin(source: Source, settings: TrainSettings, polite: bool) -> None:
+def _begin(source: Source, settings: TrainSettings, polite: bool, leaving: Event | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training process is told, and ends this one
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    if leaving is not None:
+        threading.Thread(target=_leave_when, args=(leaving,), daemon=True).start()
     torch.set_num_threads(1)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     if polite and hasattr(os, "nice"):
@@ -166,6 +174,12 @@ def _leave_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _leave_when(leaving: Event) -> None:
+    """End at once, whatever is being done: nothing is written here."""
+    leaving.wait()
+    os._exit(0)
 
 
 def _drawn(wish: _Wish, places: list[int]) -> Batch:
