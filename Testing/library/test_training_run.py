@@ -12,6 +12,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from safetensors.torch import load_file
 
 from ThrombusSegLib.cli.main import main
 from ThrombusSegLib.evaluation import loading
-from ThrombusSegLib.training import read_settings, simulated
+from ThrombusSegLib.training import TrainSettings, read_settings, simulated
 from ThrombusSegLib.training.report_page import as_toml
 from ThrombusSegLib.training.run import gather
+from ThrombusSegLib.training.settings import DataSettings
 from ThrombusSegLib.training.simulated import EVERY, MIMIC_EVERY, START, SimulatedPool
 from ThrombusSegLib.weights.header import read_header
 
@@ -215,6 +217,29 @@ def test_the_pool_is_a_function_of_the_step(tmp_path: Path) -> None:
     assert pool.numbers_at(16 * EVERY) == range(24) and pool.numbers_at(17 * EVERY) == range(1, 25)
     clot_free = [number for number in range(40) if number % MIMIC_EVERY == MIMIC_EVERY - 1]
     assert clot_free == [9, 19, 29, 39]
+
+
+@pytest.mark.parametrize(("pool", "step"), [(3, 0), (9, 0), (24, 128), (24, 500)])
+def test_all_cases_are_made_that_a_step_and_those_ahead_of_it_need(tmp_path: Path, pool: int, step: int) -> None:
+    """With a small pool, and where a run goes on in a folder that lacks its simulated cases."""
+    from ThrombusSegLib.phantom import find_centre
+    from ThrombusSegLib.training.feeder import STEPS_AHEAD, Feeder
+    from ThrombusSegLib.training.sources import CaseSource
+
+    class Recorder:
+        asked: ClassVar[list[int]] = []
+
+        def submit(self, _make: object, number: int) -> None:
+            self.asked.append(number)
+
+    Recorder.asked.clear()
+    simulated_cases = SimulatedPool(find_centre("A"), 1, pool, tmp_path)
+    settings = TrainSettings(data=DataSettings(phantom_centre="A"), workers=0)
+    feeder = Feeder(CaseSource([], tmp_path, pool=simulated_cases), settings)
+    feeder._simulate = Recorder()  # type: ignore[assignment]
+    feeder._make(step, step + STEPS_AHEAD)
+    now, then = simulated_cases.numbers_at(step), simulated_cases.numbers_at(step + STEPS_AHEAD)
+    assert Recorder.asked == list(range(now.start, then.stop))
 
 
 def broken(manifest: Path, old: str, new: str) -> None:

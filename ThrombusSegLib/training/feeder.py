@@ -73,7 +73,7 @@ class Feeder:
         """
         started = time.perf_counter()
         last = min(step + 2 * self._settings.workers + 1, self._settings.steps - 1)
-        self._make_until(step + STEPS_AHEAD if self._simulate else step)
+        self._make(step, step + STEPS_AHEAD if self._simulate else step)
         for ahead in range(step, max(step, last) + 1):
             self._ask((ahead, ahead, False))
         batch = self._answer((step, step, False))
@@ -85,15 +85,17 @@ class Feeder:
         first = max(0, step - count)
         pool_step = min(step, self._settings.steps - 1)
         wishes = [(pool_step, shown, True) for shown in range(first, min(first + count, self._settings.steps))]
-        self._make_until(pool_step)
+        self._make(pool_step, pool_step)
         for place, wish in enumerate(wishes):
             for ahead in wishes[place : place + 2 * self._settings.workers + 1]:
                 self._ask(ahead)
             yield self._answer(wish)
 
-    def _make_until(self, step: int) -> None:
-        """Have simulated what the steps up to this one need; of several processes on a machine each makes its share."""
-        for number in self._source.to_make(min(step, self._settings.steps - 1)):
+    def _make(self, first: int, last: int) -> None:
+        """Have simulated what these steps need, the first one's cases first; of several processes on a machine each
+        makes its share. All steps between count: a small pool has lost the first one's cases by the last one."""
+        steps = range(first, min(last, self._settings.steps - 1) + 1)
+        for number in dict.fromkeys(number for step in steps for number in self._source.to_make(step)):
             if number not in self._made and self._world.mine(number):
                 if self._simulate is None:
                     self._source.make(number)
@@ -133,9 +135,9 @@ class Feeder:
 
 def _ended() -> MachineError:
     return MachineError(
-        "A process that prepares crops was ended by the system, most likely for want of memory.",
-        "Set fewer workers or a smaller data.phantom_pool, and go on with --resume. A script of your own must call the "
-        "training below `if __name__ == '__main__':`, or such a process runs the script again.",
+        "A process that prepares crops has ended: for want of memory, or because it ran your script again.",
+        "Set fewer workers or a smaller data.phantom_pool and go on with --resume; a script of your own must call the "
+        "training below `if __name__ == '__main__':`.",
     )
 
 
