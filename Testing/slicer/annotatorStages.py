@@ -95,6 +95,7 @@ def stage_worklist(driver: Any) -> None:
     driver.wait(settled)
     driver.report["saved"] = save.ui.saveLabel.text
     driver.album("save", save.ui.saveCollapsibleButton)
+    photograph_folder(driver, Path(section.ui.listPathEdit.currentPath), "saved-folder")
     export = driver.panel.exportPanel
     export.ui.exportCollapsibleButton.collapsed = False
     export.ui.exportPathEdit.currentPath = str(driver.folder / "exported")
@@ -109,6 +110,27 @@ def stage_worklist(driver: Any) -> None:
     driver.report["openedNext"] = [section.ui.listLabel.text, scene_names()]
     section.ui.listCollapsibleButton.collapsed = True
     driver.ui.resultCollapsibleButton.collapsed = False
+
+
+def photograph_folder(driver: Any, folder: Path, name: str) -> None:
+    """What lies in a folder, as a file browser would show it."""
+    paths = sorted(folder.rglob("*"))
+    tree = qt.QTreeWidget()
+    tree.setHeaderLabels([folder.name, "bytes"])
+    items = {folder: tree.invisibleRootItem()}
+    for path in paths:
+        item = items[path] = qt.QTreeWidgetItem()
+        item.setText(0, path.name)
+        item.setText(1, "" if path.is_dir() else str(path.stat().st_size))
+        items[path.parent].addChild(item)
+    tree.expandAll()
+    tree.setColumnWidth(0, 380)
+    tree.resize(520, 22 * len(paths) + 40)
+    tree.show()
+    driver.settle()
+    tree.grab().save(str(driver.folder / f"{name}.png"))
+    tree.hide()
+    driver.report["savedFiles"] = [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
 
 
 def two_patients(folder: Path) -> Path:

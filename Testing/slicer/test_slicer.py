@@ -141,6 +141,9 @@ def test_work_list_leads_from_case_to_case(report: dict) -> None:
     assert report["list"] == ["2 new.", "0 of 2 cases done"]
     assert report["openedByKey"] and report["opened"][0].startswith("case-001 is open.")
     assert report["saved"].startswith("Saved as case-001, version 1:")
+    assert {"corrected/manifest.csv", "corrected/case-001/labels.nii.gz", "corrected/case-001/review.json"} <= set(
+        report["savedFiles"]
+    )
     assert report["exported"] == "Written: case-001.nii.gz, case-001.csv."
     assert report["openedNext"][0].startswith("case-002 is open.")
     assert not [name for name in report["openedNext"][1] if name.startswith("case-001")], "two patients in one scene"
