@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..case import Case, ManifestRow, read_case
 from ..errors import InputError, MachineError
 from ..preprocess import PreprocessSettings, prepare, prepare_labels
-from ..preprocess.grid import Grid
+from ..preprocess.prepare import find_drawn_on
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from .difficulty import measure_contrast
@@ -22,7 +22,7 @@ from .settings import Registration
 from .thin import fill_thin
 
 #: Goes up when prepared cases of an older version must be prepared again.
-FORMAT = 2
+FORMAT = 3
 #: A look-alike is darker than what surrounds it by this much, in normalised units (our choice).
 DARKER = 1.0
 #: What surrounds it is brighter than this, in normalised units: brain or fluid, not the skull (our choice).
@@ -107,14 +107,14 @@ def find_lookalikes(
 
 
 def prepare_case(case: Case, registration: Registration = "never", *, simulated: bool = False) -> TrainingCase:
-    """Bring a case with labels onto its working grid, in memory.
+    """Bring a case with labels onto its working grid, in memory; labels move with the sequence they were drawn on.
 
     Raises:
         InputError: the labels lie on the grid of none of the sequences.
     """
     assert case.labels is not None
-    grid = Grid.of(case.labels)
-    if not any(grid.same_as(Grid.of(image), 1e-2) for image in case.images.values()):
+    drawn_on = find_drawn_on(case)
+    if drawn_on is None:
         raise InputError(
             "The labels lie on the grid of none of the sequences.", "Resample them onto one, nearest neighbour."
         )
@@ -126,7 +126,7 @@ def prepare_case(case: Case, registration: Registration = "never", *, simulated:
             images[place] = prepared.images[sequence]
     available = np.array([sequence in prepared.images for sequence in Sequence])
     voxel_mm3 = float(np.prod(prepared.working_grid.spacing))
-    return make_case(images, available, prepare_labels(case.labels, prepared), voxel_mm3, simulated=simulated)
+    return make_case(images, available, prepare_labels(case.labels, prepared, drawn_on), voxel_mm3, simulated=simulated)
 
 
 def load_cases(
