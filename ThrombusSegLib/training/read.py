@@ -57,6 +57,11 @@ def read_table(path: Path, kind: type[Table], moved: Mapping[str, str] = Mapping
     return settings
 
 
+def names_in(path: Path) -> frozenset[str]:
+    """The settings and tables that stand at the top of a settings file; raises what `read_settings` raises."""
+    return frozenset(tomllib.loads(read_text(path)))
+
+
 def build_settings(values: dict[str, Any]) -> TrainSettings:
     """Settings of a training from the tables of a TOML file, read and perhaps changed.
 
