@@ -20,13 +20,13 @@ import torch
 from safetensors.torch import load_file
 
 from ThrombusSegLib.cli.main import main
-from ThrombusSegLib.errors import MachineError
+from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.evaluation import loading
 from ThrombusSegLib.phantom.centres import FOLDER
 from ThrombusSegLib.training import loop, read_settings, simulated
 from ThrombusSegLib.training.crops import Batch
+from ThrombusSegLib.training.gather import gather, remarks
 from ThrombusSegLib.training.report_page import as_toml
-from ThrombusSegLib.training.run import gather
 from ThrombusSegLib.training.simulated import EVERY, MIMIC_EVERY, START, SimulatedPool
 from ThrombusSegLib.weights.header import read_header
 
@@ -305,6 +305,48 @@ def test_tensorboard_is_told_where_it_is_installed(
     assert run(write_settings(tmp_path), tmp_path / "out") == 0
     assert [step for tag, step in told if tag == "training/loss"] == list(range(6))
     assert [step for tag, step in told if tag == "validation/score"] == [3, 6] and told[-1] == ("closed", -1)
+
+
+@pytest.mark.parametrize("split", ["trian", "Validation", "val"])
+def test_a_misspelt_split_is_refused(tmp_path: Path, manifest: Path, split: str) -> None:
+    broken(manifest, ",validation,", f",{split},")
+    with pytest.raises(InputError, match=rf"manifest\.csv: case case2 has the split '{split}'"):
+        gather(read_settings(write_settings(tmp_path)), tmp_path, tmp_path / "out")
+
+
+def test_rows_that_are_left_out_are_counted(tmp_path: Path, manifest: Path) -> None:
+    broken(manifest, ",validation,", ",test,")
+    settings = read_settings(write_settings(tmp_path, every=0))
+    source, _ = gather(settings, tmp_path, tmp_path / "out")
+    assert remarks(settings, tmp_path, source, None) == ["rows left out: 1 of split 'test'"]
+
+
+def test_names_come_once_in_all_manifests_and_what_is_not_used_is_not_read(tmp_path: Path, manifest: Path) -> None:
+    other = manifest.with_name("other.csv")
+    rows = manifest.read_text(encoding="utf-8").splitlines()
+    other.write_text("\n".join([rows[0], rows[3]]) + "\n", encoding="utf-8")
+    data = 'manifest = "cases/manifest.csv"\nmore_manifests = ["cases/other.csv"]'
+    with pytest.raises(InputError, match="Case case2 stands in two manifests"):
+        gather(read_settings(write_settings(tmp_path, data=data)), tmp_path, tmp_path / "out")
+    settings = read_settings(write_settings(tmp_path, every=0))
+    unread = replace(settings, validation=replace(settings.validation, manifest="nosuch.csv"))
+    assert gather(unread, tmp_path, tmp_path / "out")[1] == []
+
+
+def test_sets_of_sequences_that_no_case_has_are_refused(tmp_path: Path, manifest: Path) -> None:
+    settings = read_settings(write_settings(tmp_path))
+    dropout = replace(settings.dropout, kind="prevalence", prevalence={"TOF": 1.0})
+    with pytest.raises(InputError, match="no case has the sequences of TOF"):
+        gather(replace(settings, dropout=dropout), tmp_path, tmp_path / "out")
+    dropout = replace(dropout, prevalence={"TOF": 1.0, "SWI+DWI": 1.0})
+    assert gather(replace(settings, dropout=dropout), tmp_path, tmp_path / "out")
+
+
+def test_an_endless_path_in_a_manifest_is_named(tmp_path: Path, manifest: Path) -> None:
+    broken(manifest, "labels1.nii.gz", "x" * 5000)
+    with pytest.raises(InputError, match=r"Case case1: x{80}\.\.\. cannot be reached") as caught:
+        gather(read_settings(write_settings(tmp_path)), tmp_path, tmp_path / "out")
+    assert str(tmp_path) not in str(caught.value)
 
 
 def emptied(path: Path) -> None:
