@@ -98,7 +98,7 @@ def test_the_settings_own_values_stay_unless_options_replace_them(corrected: Pat
     assert settings_from(str(tiny_weights), corrected, base=plain).data.phantom_centre == ""
     alone = settings_from(str(tiny_weights), corrected)
     assert (alone.data.phantom_centre, alone.data.phantom_share) == ("A", 0.5)
-    with pytest.raises(InputError, match="share of simulated crops is 0.3, and there is no simulated centre"):
+    with pytest.raises(InputError, match=r"share of simulated crops is 0\.3, and there is no simulated centre"):
         settings_from(str(tiny_weights), corrected, base=plain, phantom_share=0.3)
 
 

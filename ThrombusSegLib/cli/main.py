@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from typing import NoReturn
@@ -20,6 +21,8 @@ from . import batch, benchmark, demo, evaluate, experiment, export, phantom, rev
 #: Set to 1 to see the traceback of every error.
 DEBUG_VARIABLE = "THROMBUSSEG_DEBUG"
 _INTERRUPTED = 130
+#: So much later than another process the first of a machine may find what is wrong with the input, seconds.
+_LATER_SECONDS = 20.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,8 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _speaks(error: ThrombusSegError) -> bool:
     """Whether this process tells. All processes of torchrun find what is wrong with the input, and the first of each
-    machine says it; what is wrong with the machine may be known to one of them alone."""
-    return _first_of_machine() or not isinstance(error, InputError)
+    machine says it; torchrun then ends the others. One that is still there a while later is alone with its error."""
+    if not _first_of_machine() and isinstance(error, InputError):
+        try:
+            time.sleep(_LATER_SECONDS)
+        except KeyboardInterrupt:
+            return False
+    return True
 
 
 def _first_of_machine() -> bool:
