@@ -144,10 +144,16 @@ def test_volumes_that_do_not_overlap(tmp_path: Path) -> None:
 
 
 def test_labels_must_be_labels(tmp_path: Path) -> None:
+    three = sitk.GetImageFromArray(np.full((2, 3, 4), 3, np.uint8))
+    with pytest.raises(InputError, match=r"three\.nii is no label image: it holds the value 3"):
+        read_labels(written(tmp_path / "three.nii", three))
     with pytest.raises(InputError, match="no label image"):
         read_labels(written(tmp_path / "labels.nii.gz", made()))
     with pytest.raises(InputError, match="does not exist"):
         read_labels(tmp_path / "nothing.nii.gz")
+
+
+HEAD = "case,centre,split,SWI,DWI,ADC,FLAIR,TOF,labels\n"
 
 
 @pytest.mark.parametrize(
@@ -161,14 +167,39 @@ def test_labels_must_be_labels(tmp_path: Path) -> None:
             "Lines 2 and 3 .* case a twice",
         ),
         ("", "lacks the columns"),
+        (HEAD + "a,A,test,x,,,,,\n\n,A,test,x,,,,,\n", "Line 4 .* no case name"),
+        (HEAD + "a,A,test,x,,,,,\n\na,A,test,x,,,,,\n", "Lines 2 and 4 .* case a twice"),
+        (HEAD + "a,A,test,x,,,,,,y\n", "Line 2 of m.csv has more cells"),
+        (HEAD.replace("ADC", "ADC,SWI"), "m.csv has the column SWI twice"),
+        (HEAD + "\u5f71" * 120 + ",A,test,x,,,,,\n", "Line 2 of m.csv: the case's name is too long"),
     ],
 )
 def test_bad_manifests(content: str, sentence: str, tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text(content)
+    (tmp_path / "m.csv").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         read_manifest(tmp_path / "m.csv")
     with pytest.raises(InputError, match="no manifest"):
         read_manifest(tmp_path / "other.csv")
+    (tmp_path / "corrected").mkdir()
+    with pytest.raises(InputError, match=r"There is no manifest manifest\.csv in corrected"):
+        read_manifest(tmp_path / "corrected")
+
+
+@pytest.mark.parametrize("read", [read_manifest, read_image, read_labels])
+def test_what_cannot_be_reached_is_named_without_its_folder(
+    read: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"x{80}\.\.\. cannot be reached \(File name too long\)") as caught:
+        read(tmp_path / ("x" * 5000))
+    assert str(tmp_path) not in str(caught.value)
+
+    def closed(self: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", closed)
+    with pytest.raises(InputError, match=r"SWI\.nii\.gz cannot be reached \(Permission denied\)") as caught:
+        read(tmp_path / "SWI.nii.gz")
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_one_file_for_two_sequences(tmp_path: Path) -> None:

@@ -95,9 +95,10 @@ def test_a_3d_network_sees_neighbouring_slices_and_a_2d_one_does_not() -> None:
         assert bool(change > 1e-6) is sees, kind
 
 
-def test_weights_of_a_baseline_come_back_and_are_refused_as_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_a_baseline_come_back_and_are_refused_as_ours(tmp_path: Path, kind: str) -> None:
     data = DataSettings(phantom_centre="A")
-    settings = TrainSettings(data=data, baseline=BaselineSettings("unet_2d", WIDTHS))
+    settings = TrainSettings(data=data, baseline=BaselineSettings(kind, WIDTHS))  # type: ignore[arg-type]
     network, path = build_for(settings).eval(), tmp_path / "weights.safetensors"
     metadata = WeightsMetadata(settings.network, "card", "simulated data", 0.4, 6.0, {"steps": 3})
     sha256 = save_for(settings, network, path, metadata)

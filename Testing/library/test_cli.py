@@ -191,6 +191,35 @@ def test_a_defect_is_1_with_a_traceback_only_on_demand(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_defect_names_no_folder(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    def broken(_arguments: object) -> int:
+        raise PermissionError(13, "Permission denied", "/data/Miller Anna/scan 1/SWI.nii.gz")
+
+    monkeypatch.setattr("ThrombusSegLib.cli.segment.run", broken)
+    assert main(["segment", "--out", "x"]) == 1
+    told = capsys.readouterr().err
+    assert "SWI.nii.gz" in told and "Miller" not in told and "scan 1" not in told
+
+
+@pytest.mark.parametrize(("rank", "ended", "said"), [("0", True, True), ("1", True, False), ("1", False, True)])
+def test_under_torchrun_one_process_of_a_machine_says_what_is_wrong(
+    rank: str,
+    ended: bool,
+    said: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def wait(_seconds: float) -> None:
+        if ended:
+            raise KeyboardInterrupt  # as torchrun's SIGTERM
+
+    monkeypatch.setattr("ThrombusSegLib.cli.main.time.sleep", wait)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    assert main(["train", str(tmp_path / "gone.toml"), "--out", str(tmp_path / "out")]) == 2
+    assert ("gone.toml does not exist" in capsys.readouterr().err) == said
+
+
 def test_interrupting_is_130_and_leaves_nothing(
     images: dict[str, Path],
     tiny_weights: Path,

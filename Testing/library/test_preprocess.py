@@ -14,6 +14,7 @@ from ThrombusSegLib.case import Case
 from ThrombusSegLib.errors import Cancelled
 from ThrombusSegLib.preprocess import Grid, PreprocessSettings, prepare, prepare_labels, to_reference
 from ThrombusSegLib.preprocess.grid import reorient, slice_axis
+from ThrombusSegLib.preprocess.prepare import find_drawn_on
 from ThrombusSegLib.preprocess.register import find_pose
 from ThrombusSegLib.sequences import Sequence
 
@@ -216,6 +217,27 @@ def test_adc_moves_with_dwi() -> None:
     assert prepared.registrations[Sequence.ADC] == prepared.registrations[Sequence.DWI]
     assert prepared.registrations[Sequence.DWI].how == "registered"
     np.testing.assert_allclose(prepared.images[Sequence.ADC], prepared.images[Sequence.DWI], atol=1e-4)
+
+
+def test_labels_move_with_the_sequence_they_were_drawn_on() -> None:
+    """A DWI whose header lies by (9, -6, 0) mm, and labels drawn on it: a ball, and one voxel too small for a grid."""
+    swi, dwi = (head((72, 80, 40), (2.5, 2.5, 3.0), seed, contrast) for seed, contrast in ((0, 1.0), (3, -0.7)))
+    array = sitk.GetArrayFromImage(dwi) * 0
+    array[20:26, 38:44, 44:50], array[10, 30, 20] = 2, 1
+    labels = sitk.Cast(sitk.GetImageFromArray(array), sitk.sitkUInt8)
+    for image in (dwi, labels):
+        image.SetOrigin([place + shift for place, shift in zip(swi.GetOrigin(), (9.0, -6.0, 0.0), strict=True)])
+        image.SetSpacing(swi.GetSpacing())
+    case = Case("c", {Sequence.SWI: swi, Sequence.DWI: dwi}, labels)
+    prepared = prepare(case, PreprocessSettings(registration="always"))
+    assert find_drawn_on(case) is Sequence.DWI and prepared.registrations[Sequence.DWI].how == "registered"
+    labels.SetOrigin(swi.GetOrigin())
+    still = prepare_labels(labels, prepared)
+    labels.SetOrigin(dwi.GetOrigin())
+    moved, unmoved = prepare_labels(labels, prepared, Sequence.DWI), prepare_labels(labels, prepared)
+    assert ((moved == 2) & (still == 2)).sum() > 0.9 * (still == 2).sum() > ((unmoved == 2) & (still == 2)).sum()
+    assert np.abs(np.argwhere(moved == 1).mean(0) - np.argwhere(still == 1).mean(0)).max() <= 1
+    assert find_drawn_on(Case("c", {Sequence.SWI: swi}, labels)) is None
 
 
 def test_preparing_can_be_cancelled() -> None:

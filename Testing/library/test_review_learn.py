@@ -75,6 +75,53 @@ def test_the_command_fine_tunes_registers_and_shows_before_and_after(corrected: 
     assert "bent" in capsys.readouterr().out
 
 
+def write_base(tmp_path: Path, corrected: Path, more: str = "") -> Path:
+    path = tmp_path / "base.toml"
+    path.write_text(
+        f"steps = 2\nwarmup_steps = 0\nthreshold = 0.33\n[data]\nmanifest = '{corrected.as_posix()}'\n{more}"
+    )
+    return path
+
+
+def test_the_settings_own_values_stay_unless_options_replace_them(corrected: Path, tiny_weights: Path, tmp_path: Path):
+    from ThrombusSegLib.review.learn import settings_from
+    from ThrombusSegLib.training.read import names_in, read_settings
+
+    file = write_base(tmp_path, corrected, 'phantom_centre = "B"\nphantom_share = 0.1\n[network]\nwidths = [4, 8]\n')
+    base, named = read_settings(file), names_in(file)
+    kept = settings_from(str(tiny_weights), corrected, base=base, named=named)
+    assert (kept.data.phantom_centre, kept.data.phantom_share, kept.threshold) == ("B", 0.1, 0.33)
+    assert kept.network.widths == (4, 8) and kept.minimum_volume_mm3 == 4.0
+    given = settings_from(str(tiny_weights), corrected, base=base, named=named, phantom_centre="C", phantom_share=0.7)
+    assert (given.data.phantom_centre, given.data.phantom_share) == ("C", 0.7)
+    plain = read_settings(write_base(tmp_path, corrected))
+    assert settings_from(str(tiny_weights), corrected, base=plain).data.phantom_centre == ""
+    alone = settings_from(str(tiny_weights), corrected)
+    assert (alone.data.phantom_centre, alone.data.phantom_share) == ("A", 0.5)
+    with pytest.raises(InputError, match=r"share of simulated crops is 0\.3, and there is no simulated centre"):
+        settings_from(str(tiny_weights), corrected, base=plain, phantom_share=0.3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--corrected", "nosuch"], "--corrected is for learning from corrections"),
+        (["--steps", "1"], "--steps is for learning from corrections"),
+        (["--phantom-centre", ""], "--phantom-centre is for learning from corrections"),
+        (["--phantom-share", "7"], "--phantom-share is for learning from corrections"),
+        (["--held-out", "nosuch"], "--held-out is for learning from corrections"),
+        (["--register", "a/b"], "'a/b' cannot be a name for weights"),
+        (["--register", "phantom-a"], "There are other weights called phantom-a"),
+        (["--from-weights", "phantom-a", "--held-out", "nosuch"], "nosuch does not exist"),
+    ],
+)
+def test_options_at_fault_are_told_before_the_training(options, said, corrected: Path, tmp_path: Path, capsys):
+    out = tmp_path / "run"
+    assert main(["train", str(write_base(tmp_path, corrected)), "--out", str(out), *options]) == 2
+    told = capsys.readouterr().err
+    assert said in told and str(tmp_path) not in told and not out.exists()
+
+
 def test_the_command_wants_settings_or_weights_with_cases(tmp_path: Path, capsys):
     assert main(["train", "--out", str(tmp_path / "run")]) == 2
     assert "--from-weights" in capsys.readouterr().err

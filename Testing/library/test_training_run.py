@@ -21,10 +21,13 @@ import torch
 from safetensors.torch import load_file
 
 from ThrombusSegLib.cli.main import main
+from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.evaluation import loading
-from ThrombusSegLib.training import TrainSettings, read_settings, simulated
+from ThrombusSegLib.phantom.centres import FOLDER
+from ThrombusSegLib.training import TrainSettings, loop, read_settings, simulated
+from ThrombusSegLib.training.crops import Batch
+from ThrombusSegLib.training.gather import gather, remarks
 from ThrombusSegLib.training.report_page import as_toml
-from ThrombusSegLib.training.run import gather
 from ThrombusSegLib.training.settings import DataSettings
 from ThrombusSegLib.training.simulated import EVERY, MIMIC_EVERY, START, SimulatedPool
 from ThrombusSegLib.weights.header import read_header
@@ -327,6 +330,198 @@ def test_tensorboard_is_told_where_it_is_installed(
     assert run(write_settings(tmp_path), tmp_path / "out") == 0
     assert [step for tag, step in told if tag == "training/loss"] == list(range(6))
     assert [step for tag, step in told if tag == "validation/score"] == [3, 6] and told[-1] == ("closed", -1)
+
+
+@pytest.mark.parametrize("split", ["trian", "Validation", "val"])
+def test_a_misspelt_split_is_refused(tmp_path: Path, manifest: Path, split: str) -> None:
+    broken(manifest, ",validation,", f",{split},")
+    with pytest.raises(InputError, match=rf"manifest\.csv: case case2 has the split '{split}'"):
+        gather(read_settings(write_settings(tmp_path)), tmp_path, tmp_path / "out")
+
+
+def test_rows_that_are_left_out_are_counted(tmp_path: Path, manifest: Path) -> None:
+    broken(manifest, ",validation,", ",test,")
+    settings = read_settings(write_settings(tmp_path, every=0))
+    source, _ = gather(settings, tmp_path, tmp_path / "out")
+    assert remarks(settings, tmp_path, source, None) == ["rows left out: 1 of split 'test'"]
+
+
+def test_names_come_once_in_all_manifests_and_what_is_not_used_is_not_read(tmp_path: Path, manifest: Path) -> None:
+    other = manifest.with_name("other.csv")
+    rows = manifest.read_text(encoding="utf-8").splitlines()
+    other.write_text("\n".join([rows[0], rows[3]]) + "\n", encoding="utf-8")
+    data = 'manifest = "cases/manifest.csv"\nmore_manifests = ["cases/other.csv"]'
+    with pytest.raises(InputError, match="Case case2 stands in two manifests"):
+        gather(read_settings(write_settings(tmp_path, data=data)), tmp_path, tmp_path / "out")
+    settings = read_settings(write_settings(tmp_path, every=0))
+    unread = replace(settings, validation=replace(settings.validation, manifest="nosuch.csv"))
+    assert gather(unread, tmp_path, tmp_path / "out")[1] == []
+
+
+def test_sets_of_sequences_that_no_case_has_are_refused(tmp_path: Path, manifest: Path) -> None:
+    settings = read_settings(write_settings(tmp_path))
+    dropout = replace(settings.dropout, kind="prevalence", prevalence={"TOF": 1.0})
+    with pytest.raises(InputError, match="no case has the sequences of TOF"):
+        gather(replace(settings, dropout=dropout), tmp_path, tmp_path / "out")
+    dropout = replace(dropout, prevalence={"TOF": 1.0, "SWI+DWI": 1.0})
+    assert gather(replace(settings, dropout=dropout), tmp_path, tmp_path / "out")
+
+
+def test_an_endless_path_in_a_manifest_is_named(tmp_path: Path, manifest: Path) -> None:
+    broken(manifest, "labels1.nii.gz", "x" * 5000)
+    with pytest.raises(InputError, match=r"Case case1: x{80}\.\.\. cannot be reached") as caught:
+        gather(read_settings(write_settings(tmp_path)), tmp_path, tmp_path / "out")
+    assert str(tmp_path) not in str(caught.value)
+
+
+def emptied(path: Path) -> None:
+    """A label image in which nothing is drawn any more."""
+    labels = sitk.ReadImage(str(path))
+    sitk.WriteImage(labels * 0, str(path))
+
+
+def half_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str = "") -> Path:
+    """A run of six steps that was stopped after the fourth."""
+    advance = loop.Run.advance
+
+    def stopped(self: loop.Run, batch: Batch) -> float:
+        if self.step == 4:
+            raise MachineError("Stopped.")
+        return advance(self, batch)
+
+    settings = write_settings(tmp_path, data=data)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Run, "advance", stopped)
+        assert run(settings, tmp_path / "out") == 3
+    return settings
+
+
+@pytest.mark.parametrize("fault", ["labels", "validation labels", "validation rows", "threshold", "volume", "moved"])
+def test_a_run_goes_on_with_the_same_data_and_measures_only(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    settings = half_done(tmp_path, monkeypatch)
+    expected = {
+        "labels": "other data: case case1 has changed since",
+        "validation labels": "other data: validation case case2 has changed since",
+        "validation rows": "other data: validation case case2 came or went",
+        "threshold": "chose by threshold = 0.5, and threshold is 0.3. Set it back",
+        "volume": "chose by minimum_volume_mm3 = 8, and minimum_volume_mm3 is 2. Set it back",
+        "moved": "",
+    }[fault]
+    if fault == "validation rows":
+        broken(manifest, ",validation,", ",test,")
+    elif fault in ("threshold", "volume"):
+        name = "threshold = 0.3" if fault == "threshold" else "minimum_volume_mm3 = 2"
+        settings = write_settings(tmp_path, more=name)
+    elif fault == "moved":
+        os.utime(manifest.parent / "labels1.nii.gz")
+    else:
+        emptied(manifest.parent / ("labels1.nii.gz" if fault == "labels" else "labels2.nii.gz"))
+    before = (tmp_path / "out" / "checkpoint.pt").read_bytes()
+    capsys.readouterr()
+    assert run(settings, tmp_path / "out", "--resume") == (2 if expected else 0)
+    assert expected in capsys.readouterr().err
+    assert not expected or (tmp_path / "out" / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_run_goes_on_with_the_same_simulated_centre_only(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_case(monkeypatch, images)
+    centre = tmp_path / "own.toml"
+    centre.write_text((FOLDER / "A.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    settings = half_done(tmp_path, monkeypatch, data='phantom_centre = "own.toml"')
+    centre.write_text("shading = 0.3\n" + centre.read_text(encoding="utf-8"), encoding="utf-8")
+    assert run(settings, tmp_path / "out", "--resume") == 2
+    assert "other data: the simulated centre" in capsys.readouterr().err
+
+
+def test_cases_without_any_thrombus_are_said_so_and_count_as_none(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        emptied(manifest.parent / f"labels{number}.nii.gz")
+    assert run(write_settings(tmp_path), tmp_path / "out") == 0
+    told = capsys.readouterr().err
+    assert "no case to train on has a thrombus" in told and "no validation case has a thrombus" in told
+    verdict = json.loads((tmp_path / "out" / "validation.jsonl").read_text().splitlines()[0])
+    assert verdict["detection_rate"] is None and verdict["dice_all_cases"] is None and verdict["score"] <= 0
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "No validation case has a thrombus" in report and '<td class="number">none</td>' in report
+    assert "No case to train on has a thrombus" in report and "detect 0%" not in report
+
+
+@pytest.mark.parametrize("part", ["images.npy", "labels.npy", "facts.npz"])
+@pytest.mark.parametrize("left", [0, 200])
+def test_a_damaged_prepared_case_is_prepared_again(tmp_path: Path, manifest: Path, part: str, left: int) -> None:
+    source, _ = gather(read_settings(write_settings(tmp_path)), tmp_path, tmp_path / "out")
+    source.prepare()
+    path = source.cache / f"case1.{part}"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:left])
+    again, _ = gather(read_settings(write_settings(tmp_path)), tmp_path, tmp_path / "out")
+    again.prepare()
+    assert path.stat().st_size == len(whole) and again.contents == source.contents
+
+
+@pytest.mark.parametrize("name", ["prepared", "tensorboard", "log.jsonl", "validation.jsonl", "record"])
+def test_what_is_in_the_way_in_the_output_is_named(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+
+    class SummaryWriter:
+        def __init__(self, folder: str, **_: object) -> None:
+            Path(folder).mkdir()
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    if name.endswith(".jsonl"):
+        (out / name).mkdir()
+    else:
+        (out / {"record": "log.jsonl"}.get(name, name)).write_text("3\n")
+    assert run(write_settings(tmp_path), out) == (3 if name == "tensorboard" else 2)
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert {"record": "Line 1 of log.jsonl"}.get(name, name) in told and str(tmp_path) not in told
+
+
+@pytest.mark.parametrize("method", ["exists", "mkdir"])
+def test_an_output_folder_without_permission_is_3(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    real = getattr(Path, method)
+
+    def closed(self: Path, *rest: object, **named: object) -> object:
+        if tmp_path / "out" in (self, *self.parents):
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, *rest, **named)
+
+    monkeypatch.setattr(Path, method, closed)
+    assert run(write_settings(tmp_path), tmp_path / "out") == 3
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "The folder out cannot be used: Permission denied" in told and str(tmp_path) not in told
+
+
+def test_a_disk_that_is_full_for_events_is_3(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SummaryWriter:
+        def __init__(self, _folder: str, **_: object) -> None:
+            pass
+
+        def add_scalar(self, *_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        close = add_scalar
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    assert run(write_settings(tmp_path), tmp_path / "out") == 3
+    assert "tensorboard cannot be written: No space left on device" in capsys.readouterr().err
 
 
 def test_feeding_is_compared_with_monai_on_the_same_network(tmp_path: Path, manifest: Path) -> None:

@@ -207,6 +207,93 @@ def test_what_the_documentation_imports_is_there() -> None:
             assert all(hasattr(importlib.import_module(node.module), name) for name in names), names
 
 
+HUGE = 10**399
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('manifest = "m"\ndata = 3', "run.toml, line 2: 'data' is 3."),
+        ('manifest = "m"\ndata = []', "run.toml, line 2: 'data' is []."),
+        ('manifest = "m"\n[data]\nmanifest = "n"', "run.toml, line 1: manifest stands at the top and in [data]."),
+        (f'manifest = "m"\nlearning_rate = {HUGE}', "run.toml, line 2: 'learning_rate' is a number of more than 40"),
+        (f'manifest = "m"\nbatch = {HUGE}', "run.toml, line 2: batch is a number of more than 40 digits."),
+        (f'manifest = "m"\nsteps = {"9" * 5000}', "run.toml is not valid TOML: Exceeds the limit"),
+        (f'manifest = "m"\nsteps = {"[" * 9000}', "run.toml is not valid TOML: "),
+        ('manifest = "m"\nthreshold = 0.0', "run.toml, line 2: threshold is 0.0."),
+        ('manifest = "m"\n[network]\nattention_heads = 0', "run.toml, line 3: network.attention_heads"),
+        ('manifest = "m"\n[network]\nlabels = 3', "run.toml, line 3: network.labels is 3."),
+        ('manifest = "m"\n[network]\nrecurrent_share = nan', "run.toml, line 3: network.recurrent_share"),
+        (f'manifest = "m"\n[network]\nwidths = [4, {4 * 10**30}]', "run.toml, line 3: network.widths is [4, "),
+        (f'manifest = "{"m" * 5000}"', "run.toml, line 1: data.manifest is no path: mmm"),
+        (f'manifest = "m"\ninitial_weights = "{"w" * 300}"', "run.toml, line 2: initial_weights is no path"),
+        (
+            'manifest = "m"\n[baseline]\nkind = "unet_3d"\nwidths = [4, 4]',
+            "run.toml, line 4: baseline.widths is [4, 4].",
+        ),
+        ('[data]\nphantom_centre = "A"\nmore_manifests = ["n"]', "run.toml, line 3: data.more_manifests is set"),
+        ('[data]\nmanifest = "m"\nphantom_share = 1.0', "run.toml, line 3: data.phantom_share is 1.0, and there is no"),
+        (
+            '[data]\nmanifest = "m"\nphantom_centre = "A"\nphantom_share = 0',
+            "run.toml, line 4: data.phantom_share is 0, and data.phantom_centre is 'A'.",
+        ),
+        (
+            'manifest = "m"\n[dropout]\nkind = "prevalence"\nprevalence = { "SWI" = 1e308, "DWI" = 1e308 }',
+            "run.toml, line 4: dropout.prevalence.SWI = 1e+308 names no set",
+        ),
+    ],
+)
+def test_what_is_beyond_reason_or_without_effect_is_named_with_its_line(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read_settings(written(tmp_path, text))
+    assert caught.value.sentence.startswith(sentence) and caught.value.advice
+    assert len(str(caught.value)) < 400 and str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 1e300])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("learning_rate", "weight_decay", "clip_norm", "average_decay", "minimum_volume_mm3", "threshold"),
+        *("crop.with_thrombus", "dropout.noise", "dropout.floor", "difficulty.all_from", "network.recurrent_share"),
+        *(f"augment.{each.name}" for each in fields(module.AugmentSettings)),
+        *("loss.thrombus_weight", "loss.infarct_share", "loss.gamma", "loss.beta"),
+    ],
+)
+def test_every_number_has_bounds(name: str, value: float) -> None:
+    table, _, setting = name.rpartition(".")
+    values = {table: {setting: value}} if table else {setting: value}
+    with pytest.raises(InputError, match=setting):
+        build_settings({"data": {"manifest": "m"}, **values})
+
+
+@pytest.mark.parametrize("value", [-1, 10**30])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("steps", "batch", "warmup_steps", "workers", "checkpoint_every", "seed", "crop.slices", "crop.pixels"),
+        *("validation.every", "validation.cases", "validation.patience", "data.phantom_pool", "data.phantom_seed"),
+        *("network.attention_heads", "network.labels", "network.sequences"),
+    ],
+)
+def test_every_count_has_bounds(name: str, value: int) -> None:
+    table, _, setting = name.rpartition(".")
+    values = {table: {setting: value}} if table else {setting: value}
+    with pytest.raises(InputError, match=setting):
+        build_settings(
+            {"data": {"manifest": "m"}, **values} if table != "data" else {"data": {"manifest": "m", setting: value}}
+        )
+
+
+def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder, and no settings file"):
+        read_settings(tmp_path)
+    with pytest.raises(InputError, match=r"cannot be reached \(File name too long\)"):
+        read_settings(tmp_path / ("x" * 5000))
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

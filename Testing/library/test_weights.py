@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ThrombusSegLib import weights
-from ThrombusSegLib.errors import InputError
+from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.network import NetworkSettings, build_network
 from ThrombusSegLib.weights import (
     WeightsMetadata,
@@ -69,6 +70,21 @@ def test_diverged_weights_are_not_saved_and_nothing_is_left(tmp_path: Path):
     with pytest.raises(InputError, match="not finite"):
         save_network(network, tmp_path / "a.safetensors", WeightsMetadata(SETTINGS, "", ""))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_the_old_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    network, path = build_network(SETTINGS), tmp_path / "w.safetensors"
+    metadata = WeightsMetadata(SETTINGS, "card", "nothing")
+    save_network(network, path, metadata)
+    before = path.read_bytes()
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MachineError, match=r"w\.safetensors cannot be written: No space left on device"):
+        save_network(network, path, metadata)
+    assert path.read_bytes() == before and [each.name for each in tmp_path.iterdir()] == ["w.safetensors"]
 
 
 @pytest.mark.parametrize("ending", [".pt", ".pth", ".pkl", ".zip", ""])

@@ -15,6 +15,7 @@ from .checks import check_overlap
 from .dicom import Series, choose, find_series
 from .quiet import quiet
 from .read import is_image_file, read_file, read_image
+from .there import short_name, why_missing
 
 #: Where BIDS keeps the images of one session.
 BIDS_FOLDERS = ("anat", "dwi", "swi")
@@ -61,12 +62,17 @@ def _check_distinct(paths: Mapping[Sequence, Path]) -> None:
 
 def read_labels(path: Path) -> sitk.Image:
     """A label image as uint8: 0 background, 1 thrombus, 2 infarct; it may be empty."""
-    if not path.exists():
-        raise InputError(f"{path.name} does not exist.", "Check the path.")
+    if wrong := why_missing(path):
+        raise InputError(f"{short_name(path)} {wrong}.", "Check the path.")
     with quiet():
         image = read_file(path)
-    if not np.isin(np.unique(sitk.GetArrayViewFromImage(image)), (0, 1, 2)).all():
-        raise InputError(f"{path.name} is no label image.", "Labels have three axes and the values 0, 1 and 2.")
+    values = np.unique(sitk.GetArrayViewFromImage(image))
+    others = values[~np.isin(values, (0, 1, 2))]
+    if len(others):
+        raise InputError(
+            f"{path.name} is no label image: it holds the value {others[0]:g}.",
+            "Labels have three axes and the values 0, 1 and 2.",
+        )
     labels: sitk.Image = sitk.Cast(image, sitk.sitkUInt8)
     return labels
 

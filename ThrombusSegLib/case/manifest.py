@@ -11,9 +11,12 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..sequences import Sequence
+from .there import short_name, why_missing
 
 #: A case's name becomes that of a folder: nothing that could lead out of it, nor what Windows refuses.
 _NAME = re.compile(r"[^\W_][^/\\:*?\"<>|\x00-\x1f]{0,127}")
+#: Bytes: with the endings of the files that carry it a disk must take it. A Chinese character has three.
+_LONGEST_NAME = 200
 COLUMNS = ("case", "centre", "split", *(sequence.value for sequence in Sequence), "labels")
 
 
@@ -34,30 +37,47 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     Raises:
         InputError: no file, no table, a column is missing, a case without a name or a sequence, or named twice.
     """
-    if path.is_dir():
-        path = path / "manifest.csv"
-    if not path.is_file():
-        raise InputError(f"There is no manifest {path.name}.", "Check its path.")
+    path = _find(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
-            if missing:
-                raise InputError(
-                    f"{path.name} lacks the columns {', '.join(missing)}.", f"It needs {','.join(COLUMNS)}."
-                )
-            rows = [_row(path, number, values) for number, values in enumerate(table, 2)]
+            _check_columns(path, list(table.fieldnames or ()))
+            rows = [(table.line_num, _row(path, table.line_num, values)) for values in table]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is no table of comma-separated values.", "Save it as CSV, UTF-8.") from error
     except OSError as error:
         raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
     _check_names(path, rows)
-    return rows
+    return [row for _, row in rows]
 
 
-def _check_names(path: Path, rows: list[ManifestRow]) -> None:
+def _find(path: Path) -> Path:
+    """The file: the manifest.csv of a folder of cases, or the path itself."""
+    wrong = why_missing(path)
+    folder = "" if wrong or not path.is_dir() else f" in {path.resolve().name}"
+    if folder:
+        path = path / "manifest.csv"
+        wrong = why_missing(path)
+    if wrong and wrong != "does not exist":
+        raise InputError(f"The manifest {short_name(path)} {wrong}.", "Check its path, and that you may read it.")
+    if wrong or not path.is_file():
+        raise InputError(f"There is no manifest {short_name(path)}{folder}.", "Check its path.")
+    return path
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    """All columns are there, each once: of two with one name a table reader would keep the last."""
+    missing = [column for column in COLUMNS if column not in names]
+    if missing:
+        raise InputError(f"{path.name} lacks the columns {', '.join(missing)}.", f"It needs {','.join(COLUMNS)}.")
+    twice = [column for column in COLUMNS if names.count(column) > 1]
+    if twice:
+        raise InputError(f"{path.name} has the column {twice[0]} twice.", "Take one of the two out.")
+
+
+def _check_names(path: Path, rows: list[tuple[int, ManifestRow]]) -> None:
     first: dict[str, int] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         if first.setdefault(row.case, number) != number:
             raise InputError(
                 f"Lines {first[row.case]} and {number} of {path.name} name the case {row.case} twice.",
@@ -65,8 +85,13 @@ def _check_names(path: Path, rows: list[ManifestRow]) -> None:
             )
 
 
-def _row(manifest: Path, number: int, values: Mapping[str, str | None]) -> ManifestRow:
-    texts = {column: (values.get(column) or "").strip() for column in COLUMNS}
+def _row(manifest: Path, number: int, values: Mapping[str | None, str | list[str] | None]) -> ManifestRow:
+    """A row of the table; what its cells beyond the columns hold stands under None."""
+    if any(cell.strip() for cell in values.get(None) or ()):
+        raise InputError(
+            f"Line {number} of {manifest.name} has more cells than there are columns.", "Look for a comma too many."
+        )
+    texts = {column: str(values.get(column) or "").strip() for column in COLUMNS}
     paths = {each: manifest.parent / texts[each.value] for each in Sequence if texts[each.value]}
     if not texts["case"] or not paths:
         raise InputError(
@@ -76,6 +101,10 @@ def _row(manifest: Path, number: int, values: Mapping[str, str | None]) -> Manif
         raise InputError(
             f"Line {number} of {manifest.name}: the case's name cannot be the name of a folder.",
             "Use letters, digits, spaces, points, lines; results are kept in a folder of that name.",
+        )
+    if len(texts["case"].encode()) > _LONGEST_NAME:
+        raise InputError(
+            f"Line {number} of {manifest.name}: the case's name is too long for the name of a file.", "Shorten it."
         )
     labels = manifest.parent / texts["labels"] if texts["labels"] else None
     return ManifestRow(texts["case"], texts["centre"], texts["split"], paths, labels)

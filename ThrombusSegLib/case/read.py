@@ -12,6 +12,7 @@ from .checks import NOT_STRAIGHT, STRAIGHTEN, check_direction, check_header, che
 from .dicom import read_dicom_folder
 from .nifti import check_nifti, check_start
 from .quiet import quiet
+from .there import short_name, why_missing
 
 DICOM_ENDINGS = (".dcm", ".ima", ".dicom")
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -36,8 +37,8 @@ def read_image(path: Path, sequence: Sequence | None = None) -> sitk.Image:
         InputError: missing, unreadable, cut off, 4D, several values per voxel, NaN or infinite voxels, all voxels the
             same, a direction that is no rotation, too large; the sentence holds the file's name and never its folder.
     """
-    if not path.exists():
-        raise InputError(f"{path.name} does not exist.", "Check the path.")
+    if wrong := why_missing(path):
+        raise InputError(f"{short_name(path)} {wrong}.", "Check the path.")
     with quiet():
         image = read_dicom_folder(path, sequence) if path.is_dir() else read_file(path)
     check_direction(image, path.name)

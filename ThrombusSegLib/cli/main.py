@@ -6,19 +6,23 @@ import argparse
 import contextlib
 import locale
 import os
+import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..errors import Cancelled, ThrombusSegError
+from ..errors import Cancelled, InputError, ThrombusSegError
 from ..version import __version__
 from . import batch, benchmark, demo, evaluate, experiment, export, phantom, review, segment, train, weights, worker
 
 #: Set to 1 to see the traceback of every error.
 DEBUG_VARIABLE = "THROMBUSSEG_DEBUG"
 _INTERRUPTED = 130
+#: So much later than another process the first of a machine may find what is wrong with the input, seconds.
+_LATER_SECONDS = 20.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,10 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ThrombusSegError as error:
         if debug:
             traceback.print_exc()
-        print(f"thrombusseg: {' '.join(str(error).split())}", file=sys.stderr)
+        if _speaks(error):
+            print(f"thrombusseg: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_status
     except (KeyboardInterrupt, Cancelled):
-        print("thrombusseg: interrupted; no half-written result is left.", file=sys.stderr)
+        if _first_of_machine():
+            print("thrombusseg: interrupted; no half-written result is left.", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing stdout does not complain a second time
@@ -77,10 +83,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is one line too, unless asked for more
         if debug:
             traceback.print_exc()
-        about = " ".join(str(error).split())[:200]
+        about = _without_folders(" ".join(str(error).split()))[:200]
         print(f"thrombusseg: a defect of ThrombusSeg ({type(error).__name__}: {about}). ", end="", file=sys.stderr)
         print(f"Run again with {DEBUG_VARIABLE}=1 and report what it shows.", file=sys.stderr)
         return 1
+
+
+def _speaks(error: ThrombusSegError) -> bool:
+    """Whether this process tells. All processes of torchrun find what is wrong with the input, and the first of each
+    machine says it; torchrun then ends the others. One that is still there a while later is alone with its error."""
+    if not _first_of_machine() and isinstance(error, InputError):
+        try:
+            time.sleep(_LATER_SECONDS)
+        except KeyboardInterrupt:
+            return False
+    return True
+
+
+def _first_of_machine() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _without_folders(text: str) -> str:
+    """File names only: a folder may be named after a patient."""
+    quoted = re.sub(r"(['\"])(?:[^'\"]*[\\/])([^'\"\\/]*)\1", r"\1\2\1", text)
+    return re.sub(r"(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^\s'\":,;]*[\\/])?([^\s'\":,;\\/]*)", r"\1", quoted)
 
 
 def _utf8_file_names() -> None:

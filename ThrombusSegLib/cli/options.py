@@ -43,6 +43,8 @@ def folder(text: str) -> Path:
 
 def is_there(path: Path) -> Path:
     """The path, or an `InputError` that names the file but not its folder."""
-    if not path.exists():
-        raise InputError(f"{path.name or path} does not exist.", "Check the path.")
+    from ..case.there import short_name, why_missing  # brings SimpleITK along, which --help need not wait for
+
+    if wrong := why_missing(path):
+        raise InputError(f"{short_name(path) or path} {wrong}.", "Check the path.")
     return path

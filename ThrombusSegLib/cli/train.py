@@ -13,6 +13,7 @@ from .bar import Minutes, ProgressBar
 from .options import folder, is_there
 
 if TYPE_CHECKING:
+    from ..case import ManifestRow
     from ..training import TrainSettings
 
 
@@ -43,11 +44,15 @@ def _add_fine_tuning(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("learning from corrections")
     group.add_argument("--from-weights", metavar="NAME", help="go on from these weights, with the cases of --corrected")
     group.add_argument("--corrected", type=folder, metavar="DIR", help="folder of corrected cases, or a manifest")
-    group.add_argument("--phantom-centre", default="A", metavar="NAME", help="simulated cases mixed in ('' for none)")
-    group.add_argument("--phantom-share", type=float, default=0.5, metavar="S", help="share of simulated crops, 0..1")
+    group.add_argument(
+        "--phantom-centre", metavar="NAME", help="simulated cases mixed in ('' for none; default: SETTINGS', else A)"
+    )
+    group.add_argument(
+        "--phantom-share", type=float, metavar="S", help="share of simulated crops, 0..1 (default: SETTINGS', else 0.5)"
+    )
     group.add_argument("--steps", type=int, metavar="N", help="optimizer steps of the fine-tuning")
     group.add_argument("--held-out", type=folder, metavar="DIR", help="corrected cases to show before and after on")
-    group.add_argument("--register", metavar="NAME", help="put the new weights into the registry under this name")
+    parser.add_argument("--register", metavar="NAME", help="put the new weights into the registry under this name")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise MachineError(
             f"Training needs {error.name}.", "Install it: pip install 'ThrombusSegLib[train]'."
         ) from error
+    _check_options(arguments)
     if arguments.from_weights:
         settings = _fine_tuned(arguments, settings)
     assert settings is not None
@@ -86,17 +92,50 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_options(arguments: argparse.Namespace) -> None:
+    """What is used only after the training, or not at all, is told before it."""
+    if not arguments.from_weights:
+        for name in ("corrected", "phantom_centre", "phantom_share", "steps", "held_out"):
+            if getattr(arguments, name) is not None:
+                raise InputError(
+                    f"--{name.replace('_', '-')} is for learning from corrections, and there is no --from-weights.",
+                    "Add --from-weights, or leave it out: SETTINGS.toml says what is trained on.",
+                )
+    if arguments.register is not None and not (arguments.out / "weights.safetensors").exists():
+        from ..weights.registry import check_name
+
+        check_name(arguments.register)
+    if arguments.held_out is not None:
+        _held_out(arguments)
+
+
+def _held_out(arguments: argparse.Namespace) -> list[ManifestRow]:
+    """The cases that are shown before and after; their files are there."""
+    from ..case import read_manifest
+    from ..training.gather import check_files
+
+    rows = read_manifest(is_there(arguments.held_out))
+    if not rows:
+        raise InputError("There are no held-out cases.", "Give a manifest or a folder of corrected cases.")
+    check_files(rows)
+    return rows
+
+
 def _fine_tuned(arguments: argparse.Namespace, base: TrainSettings | None) -> TrainSettings:
     """The settings of a fine-tuning; corrected cases come from --corrected, or from the settings' own manifest."""
     from ..review.learn import settings_from
+    from ..training.read import names_in
 
     corrected = arguments.corrected
     if corrected is None and base is not None:
+        if not base.data.manifest:
+            raise InputError("--from-weights has no cases to learn from.", "Add --corrected, or set data.manifest.")
         corrected = arguments.settings.parent / base.data.manifest
     return settings_from(
         arguments.from_weights,
         is_there(corrected),
         base=base,
+        named=names_in(arguments.settings) if arguments.settings else (),
         phantom_centre=arguments.phantom_centre,
         phantom_share=arguments.phantom_share,
         steps=arguments.steps,
@@ -109,15 +148,15 @@ def _after(arguments: argparse.Namespace, weights: Path) -> None:
 
     if arguments.register:
         print(f"Registered as {register(weights, arguments.register).name}.")
-    if arguments.held_out is None or not arguments.from_weights:
+    if arguments.held_out is None:
         return
-    from ..case import read_manifest
     from ..inference import Predictor
+    from ..training.checkpoint import write_whole
     from ..weights import find_weights
 
     old, new = (Predictor(find_weights(each), "auto") for each in (arguments.from_weights, weights))
-    found = before_and_after(read_manifest(is_there(arguments.held_out)), old, new)
-    (weights.with_name("before_after.json")).write_text(json.dumps(found, indent=1), encoding="utf-8")
+    found = before_and_after(_held_out(arguments), old, new)
+    write_whole(weights.with_name("before_after.json"), json.dumps(found, indent=1).encode("utf-8"))
     print(f"On {found.pop('cases')} held-out cases (95 % interval):")
     for name, figures in found.items():
         texts = [

@@ -29,8 +29,8 @@ from ..training import TrainSettings, read_settings
 from ..training.crops import Batch
 from ..training.distributed import World, is_first, join_world
 from ..training.feeder import Feeder
+from ..training.gather import gather
 from ..training.loop import Run, uses_bfloat16
-from ..training.run import gather
 from ..training.sources import CaseSource
 from .cost import _machine
 
@@ -253,7 +253,7 @@ def _setting(path: Path, out: Path, cases: int) -> tuple[TrainSettings, CaseSour
         raise InputError("data.manifest is missing.", "Both ways of feeding read cases of a manifest.")
     settings = replace(
         settings,
-        data=replace(settings.data, phantom_centre=""),
+        data=replace(settings.data, phantom_centre="", phantom_share=0.0),
         validation=replace(settings.validation, every=0, manifest=""),
     )
     source, _ = gather(settings, path.parent, out)

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 from ..errors import InputError
 
 Fusion = Literal["attention", "channels"]
+#: More than any width can be shared out among.
+MOST_HEADS = 64
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class NetworkSettings:
             raise InputError(f"levels_per_sequence is {self.levels_per_sequence}.", f"Choose 1 to {depth}.")
         if not 0 <= self.recurrent_levels <= depth:
             raise InputError(f"recurrent_levels is {self.recurrent_levels}.", f"Choose 0 to {depth}.")
+        if not 1 <= self.attention_heads <= MOST_HEADS:
+            raise InputError(f"attention_heads is {self.attention_heads}.", f"Choose 1 to {MOST_HEADS}.")
+        if not 0.0 < self.recurrent_share <= 1.0:
+            raise InputError(f"recurrent_share is {self.recurrent_share}.", "Choose a number above 0, at most 1.")
         if any(width % self.attention_heads for width in self.widths[: self.levels_per_sequence]):
             raise InputError(
                 f"{self.attention_heads} attention heads do not divide the fused widths {self.widths}.",

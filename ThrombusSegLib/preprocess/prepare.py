@@ -24,6 +24,8 @@ REFERENCE_ORDER = (Sequence.SWI, Sequence.DWI, Sequence.FLAIR, Sequence.TOF, Seq
 
 #: A sequence is smoothed before resampling along axes on which its voxels are smaller than the grid's by this factor.
 FINER = 1.4
+#: Labels lie on the grid of a sequence where headers differ by less: programs that draw round, mm.
+LABELS_APART_MM = 1e-2
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Prepared:
     registrations: Mapping[Sequence, Registration]
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    transforms: Mapping[Sequence, sitk.Transform] = field(default_factory=dict)
+    """Points of the reference (LPS mm) to points of each sequence that registration has moved."""
 
 
 def prepare(case: Case, settings: PreprocessSettings | None = None, progress: Progress = silent) -> Prepared:
@@ -88,7 +92,8 @@ def prepare(case: Case, settings: PreprocessSettings | None = None, progress: Pr
         for sequence, pose in poses.items()
     }
     warnings = tuple(pose.warning for pose in poses.values() if pose is not None and pose.warning)
-    return Prepared(images, reference, Grid.of(case.images[reference]), grid, registrations, warnings, clock)
+    moved = {sequence: pose.transform for sequence, pose in poses.items() if pose is not None}
+    return Prepared(images, reference, Grid.of(case.images[reference]), grid, registrations, warnings, clock, moved)
 
 
 def _pose(
@@ -138,41 +143,59 @@ def resample_onto(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> N
     return sitk.GetArrayFromImage(sitk.Resample(image, grid.empty(), transform, sitk.sitkLinear, background))
 
 
-def prepare_labels(labels: sitk.Image, prepared: Prepared) -> NDArray[np.uint8]:
-    """Labels on the working grid, uint8 (S, H, W): linear per label, and every lesion keeps its best voxel."""
+def prepare_labels(labels: sitk.Image, prepared: Prepared, drawn_on: Sequence | None = None) -> NDArray[np.uint8]:
+    """Labels on the working grid, uint8 (S, H, W): linear per label, and every lesion keeps its best voxel.
+
+    Args:
+        labels: 1 thrombus, 2 infarct, on a grid of their own (LPS mm).
+        prepared: of their case.
+        drawn_on: the sequence they were drawn on, with which they move; None: the reference.
+    """
     grid = prepared.working_grid
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    pose = identity if drawn_on is None else prepared.transforms.get(drawn_on, identity)
     result = np.zeros(grid.size[::-1], dtype=np.uint8)
     for value in (2, 1):  # the thrombus wins
-        result[_share(labels == value, grid) >= 0.5] = value
-        _keep_every_lesion(labels == value, value, grid, result)
+        result[_share(labels == value, grid, pose) >= 0.5] = value
+        _keep_every_lesion(labels == value, value, grid, pose, result)
     return result
 
 
-def _keep_every_lesion(mask: sitk.Image, value: int, grid: Grid, result: NDArray[np.uint8]) -> None:
+def find_drawn_on(case: Case) -> Sequence | None:
+    """The sequence on whose grid the labels of a case lie; of several the first of `REFERENCE_ORDER`, None: of none."""
+    assert case.labels is not None
+    grid = Grid.of(case.labels)
+    present = (sequence for sequence in REFERENCE_ORDER if sequence in case.images)
+    return next((each for each in present if grid.same_as(Grid.of(case.images[each]), LABELS_APART_MM)), None)
+
+
+def _keep_every_lesion(
+    mask: sitk.Image, value: int, grid: Grid, pose: sitk.Transform, result: NDArray[np.uint8]
+) -> None:
     """Give every connected part of a mask that covers half of no voxel its best one."""
     lesions = sitk.ConnectedComponent(mask, True)
     for number in range(1, int(sitk.GetArrayViewFromImage(lesions).max()) + 1):
-        share = _share(lesions == number, grid)
+        share = _share(lesions == number, grid, pose)
         if share.max() == 0:  # smaller than a voxel of the grid, and between its centres
-            share = _nearest(lesions == number, grid)
+            share = _nearest(lesions == number, grid, pose)
         if not (result[share > 0] == value).any():
             result[share == share.max()] = value
 
 
-def _nearest(mask: sitk.Image, grid: Grid) -> NDArray[np.float32]:
+def _nearest(mask: sitk.Image, grid: Grid, pose: sitk.Transform) -> NDArray[np.float32]:
     """1 at the voxel of a grid nearest to the middle of a mask; (S, H, W)."""
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(sitk.Cast(mask, sitk.sitkUInt8))
-    index = grid.empty().TransformPhysicalPointToIndex(shape.GetCentroid(1))
+    index = grid.empty().TransformPhysicalPointToIndex(pose.GetInverse().TransformPoint(shape.GetCentroid(1)))
     share = np.zeros(grid.size[::-1], dtype=np.float32)
     share[tuple(np.clip(index, 0, np.array(grid.size) - 1)[::-1])] = 1.0
     return share
 
 
-def _share(mask: sitk.Image, grid: Grid) -> NDArray[np.float32]:
+def _share(mask: sitk.Image, grid: Grid, pose: sitk.Transform) -> NDArray[np.float32]:
     """How much of each voxel of a grid a mask covers, by linear interpolation; (S, H, W), 0..1."""
     share = sitk.Cast(mask, sitk.sitkFloat32)
-    return sitk.GetArrayFromImage(sitk.Resample(share, grid.empty(), sitk.Transform(), sitk.sitkLinear, 0.0))
+    return sitk.GetArrayFromImage(sitk.Resample(share, grid.empty(), pose, sitk.sitkLinear, 0.0))
 
 
 def to_reference(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,20 @@ def settings_from(
     corrected: Path,
     *,
     base: TrainSettings | None = None,
-    phantom_centre: str = "A",
-    phantom_share: float = PHANTOM_SHARE,
+    named: Collection[str] = (),
+    phantom_centre: str | None = None,
+    phantom_share: float | None = None,
     steps: int | None = None,
 ) -> TrainSettings:
     """Settings that go on from registered weights with corrected cases and a share of simulated ones.
 
     Args:
-        name: of registered weights, or a weights file; sizes, threshold and least volume are theirs.
+        name: of registered weights, or a weights file; sizes, threshold and least volume are theirs, unless `named`.
         corrected: a folder of corrected cases, or a manifest.
         base: settings to start from; None: the defaults with `STEPS` and `LEARNING_RATE`.
-        phantom_centre: simulated centre, or a .toml file of one; "" for none.
-        phantom_share: share of crops from simulated cases, 0..1.
+        named: the tables and settings that the file of `base` holds ("network", "threshold"); these stay as they are.
+        phantom_centre: simulated centre, or a .toml file of one; "" for none; None: that of `base`, or "A".
+        phantom_share: share of crops from simulated cases, 0..1; None: that of `base`, or `PHANTOM_SHARE`.
         steps: optimizer steps; None: those of `base`, or `STEPS`.
 
     Raises:
@@ -54,26 +57,44 @@ def settings_from(
     start = base or TrainSettings(
         data=DataSettings(manifest=str(corrected)), learning_rate=LEARNING_RATE, warmup_steps=0, steps=count
     )
+    theirs: dict[str, Any] = {
+        "network": read_header(entry.path).metadata.settings,
+        "threshold": entry.threshold,
+        "minimum_volume_mm3": entry.minimum_volume_mm3,
+    }
     return replace(
         start,
+        **{setting: value for setting, value in theirs.items() if setting not in named},
         initial_weights=str(entry.path.resolve()),
-        network=read_header(entry.path).metadata.settings,
-        threshold=entry.threshold,
-        minimum_volume_mm3=entry.minimum_volume_mm3,
         steps=count,
         warmup_steps=min(start.warmup_steps or WARMUP, max(0, count // 4)),
-        data=replace(
-            start.data,
-            manifest=str(corrected.resolve()),
-            phantom_centre=phantom_centre,
-            phantom_share=phantom_share if phantom_centre else 0.0,
-        ),
+        data=_mixed(start.data if base else None, corrected, phantom_centre, phantom_share),
         validation=start.validation if base else ValidationSettings(every=0),
     )
 
 
+def _mixed(base: DataSettings | None, corrected: Path, centre: str | None, share: float | None) -> DataSettings:
+    """Corrected cases with simulated ones: what is given, else what the settings say, else our choice."""
+    if centre is None:
+        centre = base.phantom_centre if base else "A"
+    if not centre:
+        if share:
+            raise InputError(
+                f"The share of simulated crops is {share:g}, and there is no simulated centre.", "Name the centre too."
+            )
+        share = 0.0
+    elif share is None:
+        share = base.phantom_share if base else PHANTOM_SHARE
+    start = base or DataSettings()
+    return replace(start, manifest=str(corrected.resolve()), phantom_centre=centre, phantom_share=share)
+
+
 def register(weights: Path, name: str) -> WeightsEntry:
-    """Put new weights under a name into the user's registry: the module's list shows them with their card."""
+    """Put new weights under a name into the user's registry: the module's list shows them with their card.
+
+    Raises:
+        InputError: it cannot be a name, or other weights have it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         named = Path(folder) / f"{name}.safetensors"
         shutil.copyfile(weights, named)

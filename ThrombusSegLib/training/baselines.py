@@ -8,7 +8,7 @@ Their weights are never registered: nothing but experiments reads them, and infe
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from math import log
 from pathlib import Path
@@ -18,7 +18,7 @@ from monai.networks.nets.attentionunet import AttentionUnet
 from monai.networks.nets.basic_unet import BasicUNet
 from monai.networks.nets.dynunet import DynUNet
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -26,6 +26,7 @@ from ..network import NetworkOutput, UpAttLLSTM, build_network
 from ..network.build import PRIOR
 from ..weights import WeightsEntry, WeightsMetadata, save_network
 from ..weights.checksum import sha256_of
+from ..weights.storage import write_tensors
 from .settings import BaselineSettings, TrainSettings
 
 #: Value of "format" in the metadata of a baseline's weights file.
@@ -134,11 +135,16 @@ def save_for(settings: TrainSettings, network: Network, path: Path, metadata: We
     if isinstance(network, UpAttLLSTM):
         return save_network(network, path, metadata)
     strings = {**metadata.to_strings(), "format": FORMAT, "baseline": json.dumps(asdict(settings.baseline))}
-    unfinished = path.with_name(path.name + ".unfinished")
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, unfinished, metadata=strings)
-    unfinished.replace(path)
-    return sha256_of(path)
+    state = network.state_dict()
+    kept = sorted(set(_first_names(state).values()))
+    return write_tensors({name: state[name].detach().cpu().contiguous() for name in kept}, path, strings)
+
+
+def _first_names(state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Of every tensor the first name under which the same numbers stand: DynUNet lists its layers twice, and a file
+    holds each once."""
+    first: dict[tuple[int, torch.Size], str] = {}
+    return {name: first.setdefault((value.data_ptr(), value.shape), name) for name, value in state.items()}
 
 
 def is_baseline(path: Path) -> bool:
@@ -154,7 +160,8 @@ def load_baseline(path: Path, name: str) -> tuple[WeightsEntry, Baseline]:
     values = json.loads(strings["baseline"])
     settings = BaselineSettings(values["kind"], tuple(values["widths"]))
     network = build_baseline(settings, int(json.loads(strings["settings"])["sequences"]))
-    network.load_state_dict(load_file(path))
+    tensors = load_file(path)
+    network.load_state_dict({name: tensors[first] for name, first in _first_names(network.state_dict()).items()})
     entry = WeightsEntry(
         name=name,
         path=path,

@@ -5,24 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+import zipfile
+import zlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..case import Case, ManifestRow, read_case
+from ..case.there import short_name, why_missing
 from ..errors import InputError, MachineError
 from ..preprocess import PreprocessSettings, prepare, prepare_labels
-from ..preprocess.grid import Grid
+from ..preprocess.prepare import find_drawn_on
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
+from ..weights.checksum import sha256_of
+from .checkpoint import make_folder
 from .difficulty import measure_contrast
 from .settings import Registration
 from .thin import fill_thin
 
 #: Goes up when prepared cases of an older version must be prepared again.
-FORMAT = 2
+FORMAT = 3
 #: A look-alike is darker than what surrounds it by this much, in normalised units (our choice).
 DARKER = 1.0
 #: What surrounds it is brighter than this, in normalised units: brain or fluid, not the skull (our choice).
@@ -53,6 +58,8 @@ class TrainingCase:
     """Of the thrombus against its surroundings, in normalised units; see `difficulty`."""
     simulated: bool = False
     """Whether it was made by the simulator while the training runs."""
+    digest: str = ""
+    """SHA-256 of the files it was made of, wherever they lie; "" where it was made in memory."""
 
 
 def make_case(
@@ -107,14 +114,14 @@ def find_lookalikes(
 
 
 def prepare_case(case: Case, registration: Registration = "never", *, simulated: bool = False) -> TrainingCase:
-    """Bring a case with labels onto its working grid, in memory.
+    """Bring a case with labels onto its working grid, in memory; labels move with the sequence they were drawn on.
 
     Raises:
         InputError: the labels lie on the grid of none of the sequences.
     """
     assert case.labels is not None
-    grid = Grid.of(case.labels)
-    if not any(grid.same_as(Grid.of(image), 1e-2) for image in case.images.values()):
+    drawn_on = find_drawn_on(case)
+    if drawn_on is None:
         raise InputError(
             "The labels lie on the grid of none of the sequences.", "Resample them onto one, nearest neighbour."
         )
@@ -126,7 +133,7 @@ def prepare_case(case: Case, registration: Registration = "never", *, simulated:
             images[place] = prepared.images[sequence]
     available = np.array([sequence in prepared.images for sequence in Sequence])
     voxel_mm3 = float(np.prod(prepared.working_grid.spacing))
-    return make_case(images, available, prepare_labels(case.labels, prepared), voxel_mm3, simulated=simulated)
+    return make_case(images, available, prepare_labels(case.labels, prepared, drawn_on), voxel_mm3, simulated=simulated)
 
 
 def load_cases(
@@ -142,7 +149,7 @@ def load_cases(
     """
     if not rows:
         raise InputError("The manifest has no cases to train on.", "Add rows.")
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     cases = []
     for done, row in enumerate(rows, 1):
         try:
@@ -153,14 +160,27 @@ def load_cases(
                 ready = _open(cache, row.case, signature)
         except InputError as error:
             raise InputError(f"Case {row.case}: {error.sentence}", error.advice) from error
-        assert ready is not None
+        if ready is None:
+            raise MachineError(f"The prepared case {row.case} cannot be read again.", "Check the disk.")
         cases.append(ready)
         report(progress, done / len(rows), "preparing cases")
     return cases
 
 
 def _prepare_row(row: ManifestRow, registration: Registration) -> TrainingCase:
-    return prepare_case(read_case(row.paths, name=row.case, labels=row.labels), registration)
+    case = prepare_case(read_case(row.paths, name=row.case, labels=row.labels), registration)
+    return replace(case, digest=_digest(row))
+
+
+def _digest(row: ManifestRow) -> str:
+    """Of the bytes of the case's files: those of a DICOM folder in the order of their names."""
+    digest = hashlib.sha256()
+    for name, path in sorted({each.value: path for each, path in row.paths.items()}.items()):
+        files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+        digest.update(f"{name} {[sha256_of(each) for each in files]}".encode())
+    if row.labels is not None:
+        digest.update(f"labels {sha256_of(row.labels)}".encode())
+    return digest.hexdigest()
 
 
 def _signature(row: ManifestRow, registration: Registration) -> str:
@@ -170,8 +190,8 @@ def _signature(row: ManifestRow, registration: Registration) -> str:
     files = {sequence.value: path for sequence, path in row.paths.items()} | {"labels": row.labels}
     facts = {}
     for name, path in files.items():
-        if not path.exists():
-            raise InputError(f"{path.name} does not exist.", f"Check the manifest's column '{name}'.")
+        if wrong := why_missing(path):
+            raise InputError(f"{short_name(path)} {wrong}.", f"Check the manifest's column '{name}'.")
         status = path.stat()
         facts[name] = [str(path.resolve()), status.st_size, status.st_mtime_ns]
     return hashlib.sha256(json.dumps([FORMAT, registration, facts]).encode()).hexdigest()
@@ -188,7 +208,14 @@ def _save(cache: Path, name: str, signature: str, case: TrainingCase) -> None:
                 np.save(file, array)
             unfinished.replace(cache / f"{name}.{part}.npy")
         with unfinished.open("wb") as file:
-            np.savez(file, signature=sign, available=case.available, lookalikes=case.lookalikes, measures=measures)
+            np.savez(
+                file,
+                signature=sign,
+                digest=np.array(case.digest),
+                available=case.available,
+                lookalikes=case.lookalikes,
+                measures=measures,
+            )
         unfinished.replace(cache / f"{name}.facts.npz")
     except OSError as error:
         unfinished.unlink(missing_ok=True)
@@ -199,14 +226,21 @@ def _save(cache: Path, name: str, signature: str, case: TrainingCase) -> None:
 
 
 def _open(cache: Path, name: str, signature: str) -> TrainingCase | None:
-    """A prepared case; None where it is not there, or belongs to files that have changed."""
-    if not (cache / f"{name}.facts.npz").exists():
+    """A prepared case; None where it is not there, is damaged, or belongs to files that have changed."""
+    try:
+        return _read(cache, name, signature)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def _read(cache: Path, name: str, signature: str) -> TrainingCase | None:
     with np.load(cache / f"{name}.facts.npz", allow_pickle=False) as facts:
         if str(facts["signature"]) != signature:
             return None
         available, lookalikes, measures = (facts[part] for part in ("available", "lookalikes", "measures"))
+        digest = str(facts["digest"])
     images = np.load(cache / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
     labels = np.load(cache / f"{name}.labels.npy", allow_pickle=False)
     thrombus = np.argwhere(labels == 1).astype(np.int32)
-    return TrainingCase(images, available, labels, thrombus, lookalikes, float(measures[0]), float(measures[1]))
+    volume_mm3, contrast = (float(value) for value in measures)
+    return TrainingCase(images, available, labels, thrombus, lookalikes, volume_mm3, contrast, digest=digest)

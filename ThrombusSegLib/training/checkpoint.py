@@ -19,10 +19,14 @@ from .settings import DataSettings, TrainSettings
 CHECKPOINT = "checkpoint.pt"
 #: Goes up when a checkpoint of an older version can no longer be gone on from.
 FORMAT = 2
-#: What may be changed when a run goes on: it has no part in the result, or in that of the training.
+#: What may be changed when a run goes on: it has no part in what the network learns. The first two decide which weights
+#: are kept, so they are free only until a validation has chosen by them (`_check_judged`).
 FREE = ("threshold", "minimum_volume_mm3", "workers", "device", "checkpoint_every")
 _KEYS = {"format", "settings", "cases", "step", "frozen", "network", "average", "optimizer", "best", "verdicts"}
 _NOTHING_LOST = "Nothing was overwritten."
+
+
+JUDGED_BY = ("threshold", "minimum_volume_mm3")
 
 
 def describe(settings: TrainSettings) -> str:
@@ -37,23 +41,59 @@ def describe(settings: TrainSettings) -> str:
 
 
 def refuse_other_run(out: Path, *, resume: bool) -> None:
-    """Raises `InputError` where `out` holds a run that is not to be gone on with."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"The output {out.name} is a file.", "Choose a folder.")
-    for name in (CHECKPOINT, "weights.safetensors"):
-        if not resume and (out / name).exists():
-            raise InputError(
-                f"The output folder already holds a training run ({name}).", "Add --resume, or choose another folder."
-            )
+    """Raises `InputError` where `out` holds a run that is not to be gone on with, `MachineError` where it is closed."""
+    try:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"The output {out.name} is a file.", "Choose a folder.")
+        found = [name for name in (CHECKPOINT, "weights.safetensors") if (out / name).exists()]
+    except OSError as error:
+        raise _cannot_use(out, error) from error
+    if found and not resume:
+        raise InputError(
+            f"The output folder already holds a training run ({found[0]}).", "Add --resume, or choose another folder."
+        )
 
 
-def save(out: Path, settings: TrainSettings, cases: list[str], state: Mapping[str, Any]) -> None:
+def make_folder(folder: Path) -> None:
+    """A folder of the run, made where it is not there.
+
+    Raises:
+        InputError: a file has its name.
+        MachineError: it cannot be made, for want of permission for one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"{folder.name} is to be a folder, and a file is in its way.", "Move that file away."
+        ) from error
+    except OSError as error:
+        raise _cannot_use(folder, error) from error
+
+
+def _cannot_use(folder: Path, error: OSError) -> MachineError:
+    reason = os.strerror(error.errno or 0)
+    return MachineError(f"The folder {folder.name} cannot be used: {reason}.", "Choose one that you may write to.")
+
+
+def save(
+    out: Path, settings: TrainSettings, cases: list[str], state: Mapping[str, Any], contents: Mapping[str, str] | None
+) -> None:
     """Write the checkpoint. A kill at any moment leaves the old one or the new one.
+
+    Args:
+        out: folder of the run.
+        settings: of the run.
+        cases: names of those that are trained on.
+        state: of the run.
+        contents: what is trained and validated on, by name, each with a digest; see `load`.
 
     Raises:
         MachineError: it cannot be written, the disk being full for one; the old one stays.
     """
-    content = {"format": FORMAT, "settings": describe(settings), "cases": cases, **state}
+    judged_by = {name: getattr(settings, name) for name in JUDGED_BY}
+    content = {"format": FORMAT, "settings": describe(settings), "cases": cases, "judged_by": judged_by, **state}
+    content["contents"] = dict(contents or {})
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_whole(out / CHECKPOINT, buffer.getbuffer())
@@ -84,8 +124,16 @@ def cannot_write(name: str, error: OSError) -> MachineError:
     )
 
 
-def load(out: Path, settings: TrainSettings, cases: list[str]) -> dict[str, Any] | None:
+def load(
+    out: Path, settings: TrainSettings, cases: list[str], contents: Mapping[str, str] | None = None
+) -> dict[str, Any] | None:
     """The state of the run in `out`; None where there is none yet. Loading never executes code (`weights_only`).
+
+    Args:
+        out: folder of the run.
+        settings: of the run.
+        cases: names of those that are trained on.
+        contents: what is trained and validated on, by name ("case p1"), each with a digest; None: not known.
 
     Raises:
         InputError: the checkpoint is damaged, or of other settings or other cases; the sentence names what differs.
@@ -106,6 +154,10 @@ def load(out: Path, settings: TrainSettings, cases: list[str]) -> dict[str, Any]
         )
     _check_settings(json.loads(state["settings"]), json.loads(describe(settings)))
     _check_cases(state["cases"], cases)
+    if state["verdicts"]:
+        _check_judged(state.get("judged_by", {}), settings)
+    if state["step"] < settings.steps:  # a finished run learns nothing any more
+        _check_contents(state.get("contents", {}), contents or {})
     return state
 
 
@@ -137,6 +189,35 @@ def _check_cases(then: list[str], now: list[str]) -> None:
             f"{CHECKPOINT} belongs to a run on other cases: {what}.",
             "Begin a new run in another folder; initial_weights can start it from this one's weights.",
         )
+
+
+def _check_judged(then: Mapping[str, float], settings: TrainSettings) -> None:
+    """Scores by other measures cannot compete for the best; a checkpoint of an older version does not tell them."""
+    for name, value in then.items():
+        now = getattr(settings, name)
+        if now != value:
+            raise InputError(
+                f"{CHECKPOINT} holds validations that chose by {name} = {value:g}, and {name} is {now:g}.",
+                f"Set it back; evaluate and segment take another of the finished weights. {_NOTHING_LOST}",
+            )
+
+
+def _check_contents(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """The same files, whatever they are called and wherever they lie; an older version's checkpoint knows none."""
+    if not then or not now or list(then.items()) == list(now.items()):
+        return
+    changed = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    others = f" ({len(changed) - 1} more differ)" if len(changed) > 1 else ""
+    if not changed:
+        what = "their order is another"
+    elif changed[0] in then and changed[0] in now:
+        what = f"{changed[0]} has changed since{others}"
+    else:
+        what = f"{changed[0]} came or went{others}"
+    raise InputError(
+        f"{CHECKPOINT} belongs to a run on other data: {what}.",
+        f"Bring back what was there, or begin a new run in another folder. {_NOTHING_LOST}",
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -61,9 +61,16 @@ class World:
         return nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Until all processes are here.
+
+        Raises:
+            MachineError: one of them has ended.
+        """
         if self.size > 1:
-            dist.barrier()
+            try:
+                dist.barrier()
+            except RuntimeError as error:
+                raise MachineError("Another process of this training has ended.", "It has said why.") from error
 
     def share(self, value: T) -> T:
         """The value of the first process, in all of them."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError, MachineError
 from .checkpoint import cannot_write, write_whole
 from .tensorboard import Board, open_board
 
@@ -27,6 +29,9 @@ class Journal:
         self._out, self._writes = out, writes
         self._board: Board | None = None
         if writes:
+            for name in (LOG, VALIDATIONS):
+                if (out / name).is_dir():
+                    raise InputError(f"{name} in the output folder is a folder.", "Move it away, or choose another.")
             kept = [line for line in read_lines(out / LOG) if line["step"] < step]
             self._replace(LOG, kept)
             self._replace(VALIDATIONS, verdicts)
@@ -35,9 +40,11 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if self._board is not None:
-            self._board.close()
+            # What ended the run is told, not that its last events found no room either.
+            with suppress(MachineError) if kind is not None else nullcontext():
+                self._board.close()
 
     def step(self, line: Mapping[str, float]) -> None:
         """Record a step."""
@@ -55,7 +62,8 @@ class Journal:
         self._append(VALIDATIONS, verdict)
         if self._board is not None:
             for name in ("score", "detection_rate", "false_positives_per_scan", "dice_all_cases"):
-                self._board.add_scalar(f"validation/{name}", verdict[name], verdict["step"])
+                if verdict[name] is not None:  # without a thrombus in any case nothing can be detected
+                    self._board.add_scalar(f"validation/{name}", verdict[name], verdict["step"])
 
     def _append(self, name: str, line: Mapping[str, Any]) -> None:
         try:
@@ -70,13 +78,20 @@ class Journal:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a file; a last line that was cut off by a kill is left out. Empty where there is no file."""
+    """The records of a file; a last line that was cut off by a kill is left out. Empty where there is no file.
+
+    Raises:
+        InputError: a line is no record of a run.
+    """
     if not path.exists():
         return []
-    lines = []
-    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+    lines: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), 1):
         try:
-            lines.append(json.loads(line))
+            record = json.loads(line)
         except ValueError:
             break
+        if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+            raise InputError(f"Line {number} of {path.name} is no record of a training.", "Take that line out.")
+        lines.append(record)
     return lines

@@ -79,10 +79,11 @@ def train(
     """
     world = world or World()
     checkpoint.refuse_other_run(out, resume=resume)
-    out.mkdir(parents=True, exist_ok=True)
+    checkpoint.make_folder(out)
     torch.manual_seed(settings.seed)
     run = Run(settings, world, start)
-    run.restore(world.share(checkpoint.load(out, settings, source.names) if world.first else None))
+    contents = {**source.contents, **(validator.contents if validator else {})}
+    run.restore(world.share(checkpoint.load(out, settings, source.names, contents) if world.first else None))
     clock = Clock(settings)
     with Feeder(source, settings, world) as feeder, Journal(out, run.step, run.verdicts, writes=world.first) as journal:
         while run.step < settings.steps and not run.out_of_patience:
@@ -99,7 +100,7 @@ def train(
                 journal.validation(run.validate(validator, feeder, _at(progress, run.step / settings.steps)))
                 clock.validated(time.perf_counter() - started)
             if world.first and (validates or _is_due(run.step, settings.checkpoint_every, settings.steps)):
-                checkpoint.save(out, settings, source.names, run.state())
+                checkpoint.save(out, settings, source.names, run.state(), contents)
                 source.forget(run.step)
         return run.finish(feeder)
 

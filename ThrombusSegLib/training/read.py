@@ -10,7 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from ..case.there import short_name, why_missing
 from ..errors import InputError
+from .checks import shown
 from .settings import TrainSettings
 
 Table = TypeVar("Table")
@@ -46,15 +48,29 @@ def read_table(path: Path, kind: type[Table], moved: Mapping[str, str] = Mapping
     """
     text = read_text(path)
     values, lines = tomllib.loads(text), find_lines(text)
-    for name in moved.keys() & values.keys():
-        values.setdefault(moved[name], {}).setdefault(name, values.pop(name))
-        lines[f"{moved[name]}.{name}"] = lines[name]
     try:
+        _move(values, lines, moved)
         settings: Table = _build(kind, values, "")
     except InputError as error:
         where = _line_of(error.sentence, lines)
         raise InputError(f"{path.name}{f', line {where}' if where else ''}: {error.sentence}", error.advice) from error
     return settings
+
+
+def _move(values: dict[str, Any], lines: dict[str, int], moved: Mapping[str, str]) -> None:
+    """Put settings that once stood at the top into their table, and their lines with them."""
+    for name in sorted(moved.keys() & values.keys()):
+        table = _typed(values.setdefault(moved[name], {}), dict, moved[name], "a table")
+        if name in table:
+            raise InputError(f"{name} stands at the top and in [{moved[name]}].", f"Keep {moved[name]}.{name} only.")
+        table[name] = values.pop(name)
+        if name in lines:  # not where the key is inside another construct
+            lines[f"{moved[name]}.{name}"] = lines[name]
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """The settings and tables that stand at the top of a settings file; raises what `read_settings` raises."""
+    return frozenset(tomllib.loads(read_text(path)))
 
 
 def build_settings(values: dict[str, Any]) -> TrainSettings:
@@ -69,13 +85,17 @@ def build_settings(values: dict[str, Any]) -> TrainSettings:
 
 def read_text(path: Path) -> str:
     """The text of a settings file that is valid TOML; `InputError` where it is not."""
+    if wrong := why_missing(path):
+        there = wrong == "does not exist"
+        sentence = f"There is no settings file {short_name(path)}." if there else f"{short_name(path)} {wrong}."
+        raise InputError(sentence, "Check its path.")
     if not path.is_file():
-        raise InputError(f"There is no settings file {path.name}.", "Check its path.")
+        raise InputError(f"{path.name or 'What was given'} is a folder, and no settings file.", "Give the TOML file.")
     try:
         text = path.read_text(encoding="utf-8")
         tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from error
+    except (ValueError, RecursionError) as error:  # TOML's own errors, other bytes, numbers of thousands of digits
+        raise InputError(f"{path.name} is not valid TOML: {shown(error, 200)}.", "Mend that line.") from error
     except OSError as error:
         raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
     return text
@@ -165,12 +185,16 @@ def _convert(value: Any, hint: Any, name: str) -> Any:
     if origin is Literal:
         return _typed(value, str, name, "a word in quotes")
     if hint is float:
-        return float(_typed(value, (int, float), name, "a number"))
+        number = _typed(value, (int, float), name, "a number")
+        try:
+            return float(number)
+        except OverflowError as error:
+            raise InputError(f"'{name}' is {shown(number)}.", "Write one with fewer digits.") from error
     words = {int: "a whole number", bool: "true or false", str: "a word in quotes"}
     return _typed(value, hint, name, words[hint])
 
 
 def _typed(value: Any, kind: type[Any] | tuple[type[Any], ...], name: str, words: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise InputError(f"'{name}' is {value!r}.", f"It must be {words}.")
+        raise InputError(f"'{name}' is {shown(repr(value))}.", f"It must be {words}.")
     return value

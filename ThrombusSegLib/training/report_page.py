@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,12 @@ REPORT = "report.html"
 
 
 def write_report(
-    out: Path, settings: TrainSettings, trained: Trained, validator: Validator | None, world: World
+    out: Path,
+    settings: TrainSettings,
+    trained: Trained,
+    validator: Validator | None,
+    world: World,
+    remarks: Sequence[str] = (),
 ) -> Path:
     """Write report.html into the folder of a finished run: one file, nothing is fetched, no script, no folder names.
 
@@ -39,6 +44,7 @@ def write_report(
         trained: what it left.
         validator: draws its worst looks again; None: there was no validation.
         world: on what it ran.
+        remarks: what is easily not meant, a sentence each.
 
     Raises:
         MachineError: it cannot be written.
@@ -59,6 +65,7 @@ def write_report(
             '<p class="notice"><strong>Research software, not a medical device. Figures are of the validation cases '
             "of this run, and bound nothing else.</strong></p>",
             f'<p class="answer">{escape(_answer(settings, trained))}</p>',
+            "".join(f'<p class="soft">{escape(each[:1].upper() + each[1:])}.</p>' for each in remarks),
             _curves(lines, verdicts, settings, trained),
             pictures,
             "<h2>Speed</h2>",
@@ -83,6 +90,11 @@ def _answer(settings: TrainSettings, trained: Trained) -> str:
     verdict = trained.verdict
     if verdict is None:
         return "There was no validation; the average of the last weights was kept."
+    if verdict["detection_rate"] is None:
+        return (
+            f"The weights after step {verdict['step']} were kept: no validation case has a thrombus, and they mark "
+            f"{verdict['false_positives_per_scan']:.1f} false positives a scan at probability {settings.threshold:g}."
+        )
     return (
         f"The weights after step {verdict['step']} were kept: they detect {verdict['detection_rate']:.0%} with "
         f"{verdict['false_positives_per_scan']:.1f} false positives a scan and a mean Dice of "
@@ -105,7 +117,7 @@ def _curves(
     if verdicts:
         named = (("detected", "detection_rate"), ("Dice", "dice_all_cases"), ("score", "score"))
         curves = [
-            Curve(name, [(each["step"], each[key]) for each in verdicts], colour, dots=True)
+            Curve(name, [(each["step"], each[key]) for each in verdicts if each[key] is not None], colour, dots=True)
             for colour, (name, key) in enumerate(named)
         ]
         charts.append(chart("Validation, share", curves, steps, mark))
@@ -121,11 +133,11 @@ def _curves(
 
 def _sweep(trained: Trained) -> str:
     """The kept weights at several thresholds."""
-    sweep: Mapping[str, Mapping[str, float]] = (trained.verdict or {}).get("sweep", {})
+    sweep: Mapping[str, Mapping[str, Any]] = (trained.verdict or {}).get("sweep", {})
     rows = "".join(
-        f'<tr><td>{escape(threshold)}</td><td class="number">{figures["detection_rate"]:.0%}</td>'
+        f'<tr><td>{escape(threshold)}</td><td class="number">{_shown(figures["detection_rate"], ".0%")}</td>'
         f'<td class="number">{figures["false_positives_per_scan"]:.2f}</td>'
-        f'<td class="number">{figures["dice_all_cases"]:.2f}</td></tr>'
+        f'<td class="number">{_shown(figures["dice_all_cases"], ".2f")}</td></tr>'
         for threshold, figures in sweep.items()
     )
     heads = (
@@ -133,6 +145,11 @@ def _sweep(trained: Trained) -> str:
         '<th class="number">Dice</th></tr>'
     )
     return f"<table><thead>{heads}</thead><tbody>{rows}</tbody></table>"
+
+
+def _shown(value: float | None, how: str) -> str:
+    """A figure; "none" where there is nothing that it could be measured on."""
+    return "none" if value is None else format(value, how)
 
 
 def _speed(speed: Speed | None) -> str:

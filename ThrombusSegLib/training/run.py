@@ -9,18 +9,18 @@ from pathlib import Path
 
 import torch
 
-from ..case import ManifestRow, read_manifest
+from ..case import ManifestRow
 from ..errors import InputError
 from ..network import NetworkSettings, UpAttLLSTM, build_network
-from ..phantom import find_centre
 from ..progress import Progress, part, report, silent
 from ..version import __version__
 from ..weights import WeightsMetadata, find_weights, load_network
 from ..weights.header import read_header
 from .baselines import save_for
 from .cases import TrainingCase, load_cases
-from .checkpoint import cannot_write, describe, refuse_other_run
+from .checkpoint import describe, make_folder, refuse_other_run
 from .distributed import World, describe_device, join_world
+from .gather import gather, judged_on, remarks
 from .journal import LOG, read_lines
 from .loop import Trained, train
 from .report_page import write_report
@@ -63,12 +63,10 @@ def run_training(
         told = progress if world.first else silent
         start = _initial(settings, folder)
         source, rows = gather(settings, folder, out, prepared)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(out.name, error) from error
+        make_folder(out)
         validator = _prepare(settings, source, rows, world, part(told, 0.0, 0.1))
-        report(told, 0.1, judged_on(settings, source, rows))
+        notes = remarks(settings, folder, source, validator) if world.first else []
+        report(told, 0.1, "; ".join([judged_on(settings, source, rows), *notes]))
         trained = train(
             settings,
             source,
@@ -82,96 +80,9 @@ def run_training(
         if world.first:
             report(told, 0.98, "writing weights and report")
             save_for(settings, trained.network, out / WEIGHTS, _metadata(settings, source, trained, out, world))
-            write_report(out, settings, trained, validator, world)
+            write_report(out, settings, trained, validator, world, notes)
         world.wait()
     return out / WEIGHTS
-
-
-def gather(
-    settings: TrainSettings, folder: Path, out: Path, prepared: Path | None = None
-) -> tuple[CaseSource, list[ManifestRow]]:
-    """Where crops come from, and the rows to validate on. Reads manifests, and no image."""
-    data, rows = settings.data, list[ManifestRow]()
-    if data.manifest:
-        every = [row for each in (data.manifest, *data.more_manifests) for row in read_manifest(folder / each)]
-        rows = [row for row in every if row.split == "train"]
-        if not rows:
-            name = Path(data.manifest).name
-            raise InputError(f"{name} has no rows of split 'train'.", "Fill the column 'split'.")
-        _check_names(rows)
-        judged = [row for row in every if row.split == "validation"]
-    else:
-        judged = []
-    if settings.validation.manifest:
-        name = Path(settings.validation.manifest).name
-        judged = [row for row in read_manifest(folder / settings.validation.manifest) if row.split == "validation"]
-        if not judged:
-            raise InputError(
-                f"validation.manifest: {name} has no rows of split 'validation'.", "Fill the column 'split'."
-            )
-    judged = judged[: settings.validation.cases] if settings.validation.every else []
-    _check_files([*rows, *judged])
-    _check_apart(rows, judged)
-    pool = _pool(settings, folder, out, 0)
-    if settings.validation.patience and not judged and pool is None:
-        raise InputError(
-            "validation.patience is set, and there are no cases to validate on.",
-            "Give rows of the manifest the split 'validation', or set validation.patience = 0.",
-        )
-    return CaseSource(rows, prepared or out / "prepared", data.registration, pool), judged
-
-
-def judged_on(settings: TrainSettings, source: CaseSource, rows: list[ManifestRow]) -> str:
-    """What chooses the weights that are kept, in words, at the start of a run."""
-    if not settings.validation.every:
-        return "no validation is asked for: the last weights are kept"
-    if rows:
-        return f"validation on {len(rows)} cases of the manifest"
-    if source.pool is not None:
-        return f"no rows of split 'validation': validation on {settings.validation.cases} simulated cases"
-    return "no rows of split 'validation': nothing is validated, and the last weights are kept"
-
-
-def _pool(settings: TrainSettings, folder: Path, out: Path, further: int) -> SimulatedPool | None:
-    """The simulated cases, with a seed so much further; None where none are asked for."""
-    data = settings.data
-    if not data.phantom_centre or (data.manifest and data.phantom_share == 0):
-        return None
-    beside = folder / data.phantom_centre
-    centre = find_centre(str(beside) if data.phantom_centre.endswith(".toml") else data.phantom_centre)
-    return SimulatedPool(centre, data.phantom_seed + further, data.phantom_pool, out / "simulated")
-
-
-def _check_files(rows: list[ManifestRow]) -> None:
-    """All files of all rows, before the first case is prepared: that may take hours."""
-    for row in rows:
-        files = {sequence.value: path for sequence, path in row.paths.items()}
-        if row.labels is None:
-            raise InputError(f"Case {row.case}: there are no labels.", "Fill the manifest's column 'labels'.")
-        for column, path in {**files, "labels": row.labels}.items():
-            if not path.exists():
-                raise InputError(
-                    f"Case {row.case}: {path.name} does not exist.", f"Check the manifest's column '{column}'."
-                )
-
-
-def _check_names(rows: list[ManifestRow]) -> None:
-    """One name is one case, in several manifests too: prepared files carry it."""
-    seen = set[str]()
-    for row in rows:
-        if row.case in seen:
-            raise InputError(f"Case {row.case} stands in two manifests.", "Rename one of the two, or take it out.")
-        seen.add(row.case)
-
-
-def _check_apart(rows: list[ManifestRow], judged: list[ManifestRow]) -> None:
-    """Nothing is trained on and validated on; and one name is one case, as its prepared files carry it."""
-    trained_on = {row.case: row for row in rows}
-    for row in judged:
-        if row.case in trained_on:
-            raise InputError(
-                f"Case {row.case} is trained on and validated on.", "Take it out of one of the two, or rename it."
-            )
 
 
 def _prepare(

@@ -13,10 +13,15 @@ from typing import Literal
 from ..errors import InputError
 from ..network.settings import NetworkSettings
 from ..sequences import Sequence
-from .checks import check_choice, check_least, check_positive, check_range
+from ..weights.header import MAXIMUM_LEVELS, MAXIMUM_WIDTH
+from .checks import check_above, check_choice, check_path, check_range, shown
 
 #: Random generators take 64 bits; the simulated validation cases add to the seed.
 LARGEST_SEED = 2**62
+#: Of steps, and of what is counted in steps: years on any machine.
+MOST_STEPS = 10**8
+#: What a network says of every voxel: thrombus, infarct.
+LABELS = 2
 
 DropoutKind = Literal["gradual", "none", "constant", "gradual_floor", "prevalence"]
 AbsenceKind = Literal["uniform_count", "independent"]
@@ -49,11 +54,28 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         check_choice("data.", self, "registration", Registration)
+        check_path("data.", self, "manifest", "more_manifests", "phantom_centre")
         check_range("data.", self, 0, 1, "phantom_share")
-        check_least("data.", self, 1, "phantom_pool")
+        check_range("data.", self, 1, 10_000, "phantom_pool")
         check_range("data.", self, 0, LARGEST_SEED, "phantom_seed")
+        self._check_used()
         if self.phantom_centre and not self.phantom_centre.endswith(".toml"):
             self._check_centre()
+
+    def _check_used(self) -> None:
+        """Nothing is named that would be left aside."""
+        if self.more_manifests and not self.manifest:
+            raise InputError("data.more_manifests is set, and data.manifest is not.", "Set data.manifest to the first.")
+        if not self.phantom_centre and self.phantom_share not in (0.0, DataSettings.phantom_share):
+            raise InputError(
+                f"data.phantom_share is {self.phantom_share}, and there is no data.phantom_centre.",
+                "Name the centre, or leave phantom_share out.",
+            )
+        if self.phantom_centre and self.manifest and not self.phantom_share:
+            raise InputError(
+                f"data.phantom_share is 0, and data.phantom_centre is '{shown(self.phantom_centre)}'.",
+                "Choose a share above 0, or leave phantom_centre out.",
+            )
 
     def _check_centre(self) -> None:
         from ..phantom import find_centre
@@ -78,13 +100,14 @@ class ValidationSettings:
     """Validations in a row without a better one before the run stops (a count); 0 = never stops early."""
 
     def __post_init__(self) -> None:
-        check_least("validation.", self, 0, "every", "patience")
+        check_path("validation.", self, "manifest")
+        check_range("validation.", self, 0, MOST_STEPS, "every", "patience")
         if self.patience and not self.every:
             raise InputError(
                 f"validation.patience is {self.patience}, and validation.every is 0: nothing is validated.",
                 "Set validation.every, or leave patience out.",
             )
-        check_least("validation.", self, 1, "cases")
+        check_range("validation.", self, 1, 100_000, "cases")
 
 
 @dataclass(frozen=True)
@@ -101,8 +124,8 @@ class CropSettings:
     """Share of crops laid around something dark and thin on SWI that is no thrombus, 0..1; the rest lie anywhere."""
 
     def __post_init__(self) -> None:
-        check_least("crop.", self, 1, "slices")
-        check_least("crop.", self, 16, "pixels")
+        check_range("crop.", self, 1, 512, "slices")
+        check_range("crop.", self, 16, 1024, "pixels")
         check_range("crop.", self, 0, 1, "with_thrombus", "with_lookalike")
         if self.with_thrombus + self.with_lookalike > 1.0 + 1e-9:
             raise InputError(
@@ -140,7 +163,7 @@ class DropoutSettings:
         check_choice("dropout.", self, "absence_kind", AbsenceKind)
         check_range("dropout.", self, 0, 1, "probability", "absence_from", "absence_full")
         check_range("dropout.", self, 0, 1 / 15, "floor")  # five sequences have 15 subsets of one or two
-        check_least("dropout.", self, 0, "noise")
+        check_range("dropout.", self, 0, 10, "noise")
         if not self.strengths or any(not 0.0 <= strength <= 1.0 for strength in self.strengths):
             raise InputError(f"dropout.strengths is {list(self.strengths)}.", "Give one or more values from 0 to 1.")
         if self.absence_full < self.absence_from:
@@ -154,10 +177,10 @@ class DropoutSettings:
         known = {sequence.value for sequence in Sequence}
         for name, weight in self.prevalence.items():
             words = name.split("+")
-            if not set(words) <= known or len(set(words)) < len(words) or not weight >= 0:
+            if not set(words) <= known or len(set(words)) < len(words) or not 0 <= weight <= 1e6:
                 raise InputError(
                     f"dropout.prevalence.{name} = {weight} names no set of sequences with a weight.",
-                    f'Write for example "SWI+DWI" = 0.3; known: {", ".join(sorted(known))}.',
+                    f'Write for example "SWI+DWI" = 0.3, at most 1000000; known: {", ".join(sorted(known))}.',
                 )
         if (self.kind == "prevalence") != (sum(self.prevalence.values()) > 0):
             raise InputError(
@@ -223,9 +246,8 @@ class AugmentSettings:
         check_range("augment.", self, 0, 1, "chance", "thick_slices", "bias", "double_slices", "fill")
         check_range("augment.", self, 0, 0.5, "scaling")
         check_range("augment.", self, 0, 180, "rotation_degrees")
-        check_least(
-            "augment.", self, 0, "misregistration_mm", "blur_mm", "contrast", "brightness", "gamma", "noise", "fluid"
-        )
+        check_range("augment.", self, 0, 50, "misregistration_mm", "blur_mm")
+        check_range("augment.", self, 0, 10, "contrast", "brightness", "gamma", "noise", "fluid")
 
 
 @dataclass(frozen=True)
@@ -246,8 +268,9 @@ class LossSettings:
     def __post_init__(self) -> None:
         check_choice("loss.", self, "kind", LossKind)
         check_range("loss.", self, 0, 1, "beta")
-        check_least("loss.", self, 0, "infarct_share", "gamma")
-        check_positive("loss.", self, "thrombus_weight")
+        check_range("loss.", self, 0, 1000, "infarct_share")
+        check_range("loss.", self, 0, 20, "gamma")
+        check_above("loss.", self, 1e6, "thrombus_weight")
 
 
 @dataclass(frozen=True)
@@ -257,12 +280,17 @@ class BaselineSettings:
     kind: BaselineKind = ""
     """MONAI's "unet_2d" (BasicUNet), "unet_3d" (DynUNet) or "attention_unet_2d" (AttentionUnet); "" = our network."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
-    """Channels at each level; "unet_2d" takes five."""
+    """Channels at each level; "unet_2d" takes five, "unet_3d" at least three, "attention_unet_2d" at least two."""
 
     def __post_init__(self) -> None:
         check_choice("baseline.", self, "kind", BaselineKind)
-        if len(self.widths) < 2 or min(self.widths) < 1 or (self.kind == "unet_2d" and len(self.widths) != 5):
-            raise InputError(f"baseline.widths is {list(self.widths)}.", "Give five positive numbers.")
+        low, high = {"unet_2d": (5, 5), "unet_3d": (3, MAXIMUM_LEVELS)}.get(self.kind, (2, MAXIMUM_LEVELS))
+        fitting = low <= len(self.widths) <= high
+        if not fitting or min(self.widths) < 1 or max(self.widths) > MAXIMUM_WIDTH:
+            count = f"{low}" if low == high else f"{low} to {high}"
+            raise InputError(
+                f"baseline.widths is {shown(list(self.widths))}.", f"Give {count} numbers from 1 to {MAXIMUM_WIDTH}."
+            )
 
 
 @dataclass(frozen=True)
@@ -302,7 +330,8 @@ class TrainSettings:
     checkpoint_every: int = 100
     """Optimizer steps between checkpoints."""
     threshold: float = 0.5
-    """Probability, 0..1, from which a voxel is thrombus; goes into the weights file. Chosen on validation cases."""
+    """Probability, above 0 to 1, from which a voxel is thrombus; goes into the weights file. Chosen on validation
+    cases."""
     minimum_volume_mm3: float = 8.0
     """Smaller components are dropped, mm3; goes into the weights file."""
     validation: ValidationSettings = field(default_factory=ValidationSettings)
@@ -323,13 +352,20 @@ class TrainSettings:
     """A network of others instead of ours."""
 
     def __post_init__(self) -> None:
-        check_least("", self, 1, "steps", "batch", "checkpoint_every")
+        check_path("", self, "initial_weights")
+        check_range("", self, 1, MOST_STEPS, "steps", "checkpoint_every")
+        check_range("", self, 1, 4096, "batch")
         check_range("", self, 0, LARGEST_SEED, "seed")
-        check_least("", self, 0, "warmup_steps", "weight_decay", "workers", "minimum_volume_mm3")
-        check_range("", self, 0, 1, "average_decay", "freeze_norms_from", "threshold")
+        check_range("", self, 0, MOST_STEPS, "warmup_steps")
+        check_range("", self, 0, 10, "weight_decay")
+        check_range("", self, 0, 256, "workers")
+        check_range("", self, 0, 1e6, "minimum_volume_mm3")
+        check_range("", self, 0, 1, "average_decay", "freeze_norms_from")
+        check_above("", self, 1, "threshold")
         for name, kinds in (("schedule", Schedule), ("precision", Precision), ("device", Device)):
             check_choice("", self, name, kinds)
-        check_positive("", self, "learning_rate", "clip_norm")
+        check_above("", self, 10, "learning_rate")
+        check_above("", self, 1e6, "clip_norm")
         self._check_across()
 
     def _check_across(self) -> None:
@@ -345,8 +381,14 @@ class TrainSettings:
                 f"initial_weights is '{self.initial_weights}', and baseline.kind is '{self.baseline.kind}'.",
                 "A network of others starts from scratch: leave initial_weights out.",
             )
-        if self.network.sequences != len(Sequence):
-            raise InputError(f"network.sequences is {self.network.sequences}.", f"Choose {len(Sequence)}.")
+        for name, only in (("sequences", len(Sequence)), ("labels", LABELS)):
+            if getattr(self.network, name) != only:
+                raise InputError(f"network.{name} is {shown(getattr(self.network, name))}.", f"Choose {only}.")
+        if max(self.network.widths) > MAXIMUM_WIDTH or len(self.network.widths) > MAXIMUM_LEVELS:
+            raise InputError(
+                f"network.widths is {shown(list(self.network.widths))}.",
+                f"Choose at most {MAXIMUM_LEVELS} numbers up to {MAXIMUM_WIDTH}.",
+            )
 
     @property
     def manifest(self) -> Path:

@@ -17,6 +17,7 @@ from ..phantom import Centre, simulate_case
 from ..version import __version__
 from . import cases as prepared
 from .cases import TrainingCase, prepare_case
+from .checkpoint import make_folder
 
 #: Cases there are at the first step, and steps after which there is one more. A case takes four to five seconds on one
 #: core, a step of the shipped size two to three seconds on two: simulating then takes about a tenth of their time.
@@ -54,7 +55,7 @@ class SimulatedPool:
             return
         simulated = simulate_case(self.centre, self.seed, number, clot=number % MIMIC_EVERY != MIMIC_EVERY - 1)
         case = Case(self._name(number), simulated.images, simulated.labels)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         prepared._save(self.folder, self._name(number), self._signature(), prepare_case(case, simulated=True))
 
     def open(self, number: int) -> TrainingCase:
@@ -73,6 +74,11 @@ class SimulatedPool:
                 return  # older ones went before
             for path in gone:
                 path.unlink(missing_ok=True)
+
+    @property
+    def digest(self) -> str:
+        """Changes when a setting of the centre does."""
+        return hashlib.sha256(repr(self.centre).encode()).hexdigest()
 
     def _open(self, number: int) -> TrainingCase | None:
         return prepared._open(self.folder, self._name(number), self._signature())

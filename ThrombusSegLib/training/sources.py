@@ -21,6 +21,10 @@ class Source(Protocol):
     def names(self) -> list[str]:
         """Of the cases of the manifest, for the checkpoint: a run goes on with the same ones only."""
 
+    @property
+    def contents(self) -> dict[str, str]:
+        """What is trained on, by name ("case p1"), each with a digest, for the checkpoint; only what has one."""
+
     def to_make(self, step: int) -> Iterable[int]:
         """Numbers of simulated cases that a step needs; may be there already."""
 
@@ -54,6 +58,16 @@ class CaseSource:
     def names(self) -> list[str]:
         """See `Source`."""
         return [row.case for row in self.rows]
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """See `Source`; of the simulator it is the centre with all its settings."""
+        if self.rows and self._listed is None:
+            self.prepare()
+        found = {f"case {row.case}": case.digest for row, case in zip(self.rows, self._listed or (), strict=False)}
+        if self.pool:
+            found[f"the simulated centre {self.pool.centre.name}"] = self.pool.digest
+        return found
 
     def prepare(self, progress: Progress = silent) -> None:
         """Prepare the cases of the manifest, where that was not done before. Raises what `load_cases` raises."""
@@ -97,6 +111,11 @@ class FixedCases:
     def names(self) -> list[str]:
         """See `Source`."""
         return [str(number) for number in range(len(self.cases))]
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """See `Source`; of cases in memory nothing is known."""
+        return {}
 
     def to_make(self, step: int) -> Iterable[int]:
         """See `Source`."""

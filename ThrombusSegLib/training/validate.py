@@ -6,6 +6,7 @@ are not the ones that learned to do without a sequence. The rule of `evaluation.
 
 The score that chooses is the share of looks in which the thrombus is detected, less `PENALTY` for each false positive a
 scan: five of them weigh as much as one thrombus in ten missed (our choice). Of equal scores the higher Dice wins.
+Where no case has a thrombus, false positives alone choose, and detection and Dice are None.
 """
 
 from __future__ import annotations
@@ -71,12 +72,12 @@ class Verdict:
     """Optimizer steps that were done."""
     score: float
     """What chooses: see above."""
-    detection_rate: float
-    """Share of looks at cases with a thrombus in which it was detected, 0..1."""
+    detection_rate: float | None
+    """Share of looks at cases with a thrombus in which it was detected, 0..1; None where no case has one."""
     false_positives_per_scan: float
-    dice_all_cases: float
-    """Mean Dice, 0..1; a miss counts 0."""
-    sweep: Mapping[str, Mapping[str, float]]
+    dice_all_cases: float | None
+    """Mean Dice, 0..1; a miss counts 0; None where no case has a thrombus."""
+    sweep: Mapping[str, Mapping[str, float | None]]
     """The same figures at other thresholds."""
     looks: tuple[Mapping[str, Any], ...]
     """Of each look: case, sequences, detected, false positives, Dice."""
@@ -89,7 +90,7 @@ class Verdict:
         """Whether these weights are to be kept instead of those with the other verdict (as a dict)."""
         if other is None:
             return True
-        return (self.score, self.dice_all_cases) > (other["score"], other["dice_all_cases"])
+        return (self.score, self.dice_all_cases or 0.0) > (other["score"], other["dice_all_cases"] or 0.0)
 
 
 class Validator:
@@ -118,6 +119,12 @@ class Validator:
         for part in self.world.gather(scores):
             together |= part
         return self._verdict(step, [together[number] for number in range(len(self.looks))])
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """The cases of a manifest that are looked at, each with a digest, as `Source.contents`."""
+        cases = {f"validation case {look.name}": look.case for look in self.looks}
+        return {name: case.digest for name, case in cases.items() if case.digest}
 
     def score(self, look: Look, probability: Volume, threshold: float) -> CaseScore:
         """What a look contributes at a threshold; judged on the working grid."""
@@ -166,14 +173,15 @@ def predict(network: nn.Module, look: Look, device: torch.device) -> Volume:
         return np.ascontiguousarray(torch.sigmoid(output.logits[0, 0].float()).cpu().numpy())
 
 
-def _figures(scores: list[CaseScore]) -> dict[str, float]:
-    detected = detection_rate(scores) or 0.0
+def _figures(scores: list[CaseScore]) -> dict[str, Any]:
+    """What `Verdict` says of all looks at one threshold."""
+    detected, dice = detection_rate(scores), dice_all_cases(scores)
     false_positives = false_positives_per_scan(scores) or 0.0
     return {
-        "score": round(detected - PENALTY * false_positives, 6),
-        "detection_rate": round(detected, 6),
+        "score": round((detected or 0.0) - PENALTY * false_positives, 6),
+        "detection_rate": None if detected is None else round(detected, 6),
         "false_positives_per_scan": round(false_positives, 6),
-        "dice_all_cases": round(dice_all_cases(scores) or 0.0, 6),
+        "dice_all_cases": None if dice is None else round(dice, 6),
     }
 
 

@@ -74,6 +74,17 @@ def add_weights(file: Path) -> WeightsEntry:
     return _register(file, user_folder(), file.stem, default=False)
 
 
+def check_name(name: str) -> None:
+    """Whether weights can be added under a name; asked before hours of training, not after.
+
+    Raises:
+        InputError: it cannot be a name, or other weights have it.
+    """
+    _check_spelling(name)
+    if any(each.name == name for each in list_weights()):
+        raise InputError(f"There are other weights called {name}.", "Choose another name, or remove those first.")
+
+
 def register_bundled(file: Path, name: str, *, default: bool = True) -> WeightsEntry:
     """For those who publish weights: copy a file into the library itself and enter it in registry.json.
 
@@ -102,10 +113,7 @@ def remove_weights(name: str) -> None:
 def _register(file: Path, folder: Path, name: str, *, default: bool) -> WeightsEntry:
     from .storage import check_fit
 
-    if not _NAME.fullmatch(name) or name == DEFAULT:
-        raise InputError(
-            f"{name!r} cannot be a name for weights.", "Use letters, digits, points, lines; not 'default'."
-        )
+    _check_spelling(name)
     entry = _describe(file, name)
     check_fit(read_header(file), file.name)
     same = [each for each in list_weights() if each.name == name]
@@ -124,6 +132,13 @@ def _register(file: Path, folder: Path, name: str, *, default: bool) -> WeightsE
         content["default"] = name
     _write(folder, content)
     return next(each for each in list_weights() if each.name == name)
+
+
+def _check_spelling(name: str) -> None:
+    if not _NAME.fullmatch(name) or name == DEFAULT:
+        raise InputError(
+            f"{name!r} cannot be a name for weights.", "Use letters, digits, points, lines; not 'default'."
+        )
 
 
 def _entry(row: Mapping[str, Any], folder: Path, *, bundled: bool) -> WeightsEntry:

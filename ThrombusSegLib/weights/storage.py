@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, MachineError
 from .checksum import sha256_of
 from .entry import WeightsEntry, verify
 from .header import Header, WeightsMetadata, read_header
@@ -36,9 +37,9 @@ def save_network(network: UpAttLLSTM, path: Path, metadata: WeightsMetadata) -> 
     Raises:
         InputError: a number is not finite at the precision it is stored in (training has diverged), or `path` is no
             .safetensors.
+        MachineError: it cannot be written, the disk being full for one.
     """
     import torch
-    from safetensors.torch import save_file
 
     if path.suffix != ".safetensors":
         raise InputError(f"{path.name} should end in .safetensors.", "Choose another name.")
@@ -50,15 +51,37 @@ def save_network(network: UpAttLLSTM, path: Path, metadata: WeightsMetadata) -> 
             if not bool(torch.isfinite(stored).all()):
                 raise InputError(f"The weights {name} are not finite.", "Do not keep this training.")
         tensors[name] = stored.contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".safetensors", dir=path.parent)
-    os.close(handle)
+    return write_tensors(tensors, path, metadata.to_strings())
+
+
+def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path, strings: Mapping[str, str]) -> str:
+    """A safetensors file with these strings as its metadata, whole or not at all; its SHA-256.
+
+    Raises:
+        MachineError: it cannot be written, the disk being full for one; a file that was there stays.
+    """
+    from safetensors.torch import save
+
+    content = save(dict(tensors), metadata=dict(strings))  # written by ourselves: its own errors do not tell the disk's
+    temporary: Path | None = None
     try:
-        save_file(tensors, temporary, metadata=metadata.to_strings())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=".safetensors", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise MachineError(
+            f"{path.name} cannot be written: {error.strerror or 'the disk is full'}.",
+            "Make room or choose another folder; of a training the checkpoint is whole, go on with --resume.",
+        ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
     return sha256_of(path)
 
 
