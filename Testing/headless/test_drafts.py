@@ -60,6 +60,17 @@ def test_a_stroke_and_a_decision_come_back_after_a_crash(reviewed) -> None:
     assert len(list(desk.drafts.folder.iterdir())) == 1, "kept anew by this session, the old one is gone"
 
 
+def test_a_scene_that_was_closed_in_the_same_session_loses_nothing_either(reviewed) -> None:
+    desk = reviewed.reviewPanel.desk
+    FakeShortcut.press("R")
+    segmentation = desk.case.segmentation
+    desk.setSegmentation(None)
+    desk.setSegmentation(segmentation)
+    assert desk.draft is not None
+    FakeShortcut.press("A")
+    assert len(list(desk.drafts.folder.iterdir())) == 2, "what is done before the reader decides does not touch it"
+
+
 def test_saving_leaves_no_draft_and_undoing_all_neither(reviewed, tmp_path: Path) -> None:
     from ThrombusSegParts.caseRecord import valuesToSave
 

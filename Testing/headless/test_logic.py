@@ -243,3 +243,17 @@ def test_bad_input_gives_the_sentence_of_the_worker(headless, tools, realLogic, 
     assert headless.ids() == before
     result = realLogic.process(inputsOf(headless, tools), "cpu", str(tinyWeights), QUICK)  # the worker lives on
     assert result.segmentation is not None
+
+
+def test_a_script_that_lets_go_of_the_logic_leaves_no_worker(headless, tools, tinyWeights, monkeypatch) -> None:
+    import gc
+
+    from ThrombusSegParts import logic as module
+
+    logic = module.ThrombusSegLogic(python="")
+    logic.process(inputsOf(headless, tools), "cpu", str(tinyWeights), {"registration": "never"})
+    worker = logic._worker
+    assert worker.isAlive() and logic._timer is None
+    del logic
+    gc.collect()
+    assert not worker.isAlive()

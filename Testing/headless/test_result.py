@@ -170,3 +170,38 @@ def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_pa
     assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
     assert voxels(again, "Thrombus") == kept
     assert Relabeler(again).apply(0.5, 0.0) == 3 and voxels(again, "Thrombus") == 37
+
+
+def test_what_was_said_of_a_result_is_said_again_after_a_reload(reviewed, headless) -> None:
+    reviewed.ui.thresholdSlider.value = 0.99
+    reviewed.resultPanel.onLabelsWanted()
+    said = reviewed.ui.resultLabel.text
+    assert said.startswith("No thrombus found at threshold 0.99")
+    reviewed._forgetResult()
+    assert reviewed.ui.resultLabel.text == "No result yet."
+    reviewed._updatePanel()
+    assert reviewed.ui.resultLabel.text == said, "the explicit negative comes back with the scene"
+
+
+def test_a_refused_run_leaves_what_is_said_of_the_result_that_is_shown(reviewed) -> None:
+    said = reviewed.ui.resultLabel.text
+    reviewed._parameterNode.volumeDWI = reviewed._parameterNode.volumeSWI
+    reviewed.ui.segmentButton.connected["clicked(bool)"]()
+    assert reviewed.ui.resultLabel.text == said != "No result."
+
+
+def test_the_map_of_an_earlier_result_goes_when_another_result_comes(reviewed, headless, tools, tinyWeights) -> None:
+    """Also while the user is in another module: then no section is connected with the choices."""
+    from ThrombusSegParts.mapDisplay import mapsOf, showMap
+
+    view = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    first = reviewed._parameterNode.segmentation
+    showMap(first, "SWI", 0.5)
+    assert view.GetForegroundVolumeID() == mapsOf(first)["SWI"].GetID()
+    reviewed.exit()
+    inputs = {"SWI": headless.volume(tools.head(7), tools.grid())}
+    result = reviewed.logic.process(inputs, "cpu", str(tinyWeights), {"registration": "never"})
+    reviewed.onDone(result)
+    reviewed.initializeParameterNode()
+    reviewed._parameterNode.segmentation = result.segmentation  # the stand-in's choices do not lie in the node
+    assert view.GetForegroundVolumeID() is None

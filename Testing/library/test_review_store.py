@@ -17,7 +17,7 @@ import pytest
 import SimpleITK as sitk
 
 from ThrombusSegLib.case import read_case, read_labels, read_manifest
-from ThrombusSegLib.errors import InputError
+from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.review import CandidateReview, ReviewRecord, open_case, open_version, pseudonym_of, save_case
 from ThrombusSegLib.review.store import newest_version
 from ThrombusSegLib.sequences import Sequence
@@ -100,6 +100,21 @@ def test_a_second_writer_gets_a_sentence_and_a_place_beside(tmp_path: Path):
 
 def _race(folder: str, number: int) -> None:
     save(Path(folder), 2 + number, based_on=1, annotator=f"annotator-{number}")
+
+
+def test_the_same_annotator_who_begins_again_from_the_images_goes_on(tmp_path: Path):
+    """As after a crash, or a second segmentation of a case that was saved: nobody else's work is in the way."""
+    first = save(tmp_path, annotator="reader-1")
+    again = save(tmp_path, 6, annotator="reader-1", based_on=0)
+    assert (first.record.version, again.record.version, again.conflict) == (1, 2, "")
+    other = save(tmp_path, 7, annotator="reader-2", based_on=0)
+    assert other.conflict and other.record.version == 0
+
+
+def test_an_unwritable_folder_is_the_machines_fault(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MachineError, match="cannot be written"):
+        save(tmp_path / "file")
 
 
 def test_of_many_who_save_at_once_one_wins_and_all_are_kept(tmp_path: Path):

@@ -77,7 +77,14 @@ def _complete(figures: Any) -> bool:
 
 def _found(figures: Mapping[str, Any]) -> str:
     rate = figures["detection_rate"]
-    return _("{value:.0f}\xa0% ({low:.0f} to {high:.0f}\xa0%, {cases} cases; {false:.2f} false finds a scan)").format(
+    if rate["low"] == rate["high"]:  # all cases alike: a bootstrap cannot tell how sure that is
+        text = _("{value:.0f}\xa0% of the thrombi ({cases} cases; {false:.2f} false alarms a scan)")
+    else:
+        text = _(
+            "{value:.0f}\xa0% of the thrombi "
+            "({low:.0f} to {high:.0f}\xa0%, {cases} cases; {false:.2f} false alarms a scan)"
+        )
+    return text.format(
         value=100 * rate["value"],
         low=100 * rate["low"],
         high=100 * rate["high"],

@@ -37,7 +37,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Draft:
-    """What an earlier session left unsaved."""
+    """What was left unsaved."""
 
     path: Path
     content: dict[str, Any]
@@ -49,7 +49,7 @@ class Draft:
 
 
 class Drafts:
-    """Those of this session, and what earlier ones have left.
+    """What is kept of the case on the desk, and what was left of it before: by a crash, or a scene that was closed.
 
     Args:
         folder: where they lie; by default beside the application's settings.
@@ -57,7 +57,7 @@ class Drafts:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or draftsFolder()
-        self._session = uuid.uuid4().hex[:8]
+        self._sitting = ""
         self._lastKey: tuple[Any, str] = (None, "")
 
     def keep(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
@@ -89,8 +89,9 @@ class Drafts:
         with contextlib.suppress(OSError):
             self._own(segmentation).unlink(missing_ok=True)
 
-    def find(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Draft | None:
-        """The newest that another session has left of this case."""
+    def begin(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Draft | None:
+        """A case comes to the desk: the newest draft of it that was left before, which this sitting does not touch."""
+        self._sitting = uuid.uuid4().hex[:8]
         self._removeOld()
         if not any(self.folder.glob("*.json")):
             return None  # spares the checksum
@@ -105,7 +106,7 @@ class Drafts:
         state = (volume.GetID(), volume.GetMTime(), volume.GetImageData().GetMTime(), folder)
         if self._lastKey[0] != state:
             self._lastKey = (state, _keyOf(volume, folder))
-        return self.folder / f"{self._lastKey[1]}-{self._session}.json"
+        return self.folder / f"{self._lastKey[1]}-{self._sitting}.json"
 
     def _removeOld(self) -> None:
         for path in self.folder.glob("*"):

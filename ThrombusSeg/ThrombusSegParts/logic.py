@@ -8,6 +8,7 @@ Example::
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -61,7 +62,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         self._workerPythonInUse: str | None = None
         self._run: Run | None = None
         self._runs = 0
-        self._warming = False
+        self._warming = self._pollsItself = False
         self._warmNext: dict[str, Any] | None = None
         self._timer: qt.QTimer | None = None
         self.onWarm: Callable[[dict[str, Any] | SegmentationError], None] | None = None
@@ -161,7 +162,11 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             SegmentationError and what `startProcess` raises; then nothing was added to the scene.
         """
         outcome: list[SegmentationResult | SegmentationError] = []
-        self.startProcess(inputs, device, weights, options, name, onProgress, outcome.append, outcome.append)
+        self._pollsItself = True  # a timer would keep this object, and its worker, after the script has let go of it
+        try:
+            self.startProcess(inputs, device, weights, options, name, onProgress, outcome.append, outcome.append)
+        finally:
+            self._pollsItself = False
         try:
             while not outcome:
                 self.poll()
@@ -342,7 +347,14 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             self._workerPythonInUse = python
         self._worker.send(command)  # if it has just died, its last event tells
 
+    def __del__(self) -> None:
+        """A script that lets go of it need not know of the worker."""
+        with contextlib.suppress(Exception):  # at the end of Python anything may be gone already
+            self.close()
+
     def _startTimer(self) -> None:
+        if self._pollsItself:
+            return
         if self._timer is None:
             self._timer = qt.QTimer()
             self._timer.setInterval(_POLL_MILLISECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import slicer
 
 from .mapTexts import mapText
+from .nodesToFiles import RESULT_ATTRIBUTE
 from .resultToScene import ATTRIBUTE
 from .sequences import SEQUENCES
 
@@ -36,18 +37,29 @@ def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: flo
     """Lay a map of this result over its reference volume in every slice view; an empty key takes it away."""
     maps = mapsOf(segmentation)
     chosen = maps.get(key)
-    identifiers = {volume.GetID() for volume in maps.values()}
+    scene = segmentation.GetScene()
     role = segmentation.GetReferenceImageGeometryReferenceRole()
-    for view in _sliceComposites(segmentation.GetScene()):
+    for view in _sliceComposites(scene):
+        foreground = scene.GetNodeByID(view.GetForegroundVolumeID() or "")
         if chosen is not None:
             if segmentation.GetNodeReferenceID(role):
                 view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
             view.SetForegroundVolumeID(chosen.GetID())
             view.SetForegroundOpacity(opacity)
-        elif view.GetForegroundVolumeID() in identifiers:
+        elif foreground is not None and foreground.GetAttribute(RESULT_ATTRIBUTE):  # of an earlier result, too
             view.SetForegroundVolumeID(None)
+    _hideOtherLegends(scene, chosen)
     for name, volume in maps.items():
         _showLegend(volume, mapText(name), volume is chosen)
+
+
+def _hideOtherLegends(scene: slicer.vtkMRMLScene, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+    """Of the maps of earlier results too."""
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode")):
+        legend = scene.GetNthNodeByClass(index, "vtkMRMLColorLegendDisplayNode")
+        owner = legend.GetDisplayableNode()
+        if owner is not None and owner is not chosen and owner.GetAttribute(RESULT_ATTRIBUTE):
+            legend.SetVisibility(False)
 
 
 def _showLegend(volume: slicer.vtkMRMLScalarVolumeNode, title: str, shown: bool) -> None:

@@ -18,9 +18,11 @@ from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
 from .parameterNode import chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
-from .resultToScene import SegmentationResult
+from .resultToScene import ATTRIBUTE, SegmentationResult
 
 _VIEWS_MILLISECONDS = 100
+#: Of a segmentation: what was said of it last, so that a scene that is loaded again says it too.
+SENTENCE = ATTRIBUTE + "Sentence"
 
 
 class ResultPanel(PanelPart):
@@ -31,6 +33,7 @@ class ResultPanel(PanelPart):
         self._relabeler: Relabeler | None = None
         self._layoutBefore: int | None = None
         self._filling = False
+        self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
         ui.candidatesTable.connect("clicked(QModelIndex)", lambda index: self.jumpToRow(index.row()))
         ui.thresholdSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
@@ -47,26 +50,36 @@ class ResultPanel(PanelPart):
     def show(self, result: SegmentationResult) -> None:
         """A new result: its sentence, the reference volume, and the most suspicious candidate in all views."""
         self._relabeler = None
-        self.ui.resultLabel.text = resultText(result)
+        self._say(result.segmentation, resultText(result))
         showReference(result.segmentation)
         self._jump(result.candidates, 0)
 
     def showCase(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> None:
         """A case of a work list was opened: its reference volume in all views."""
         self._relabeler = None
-        self.ui.resultLabel.text = _("No result yet.") if segmentation is None else _("As it was predicted, or saved.")
+        self._say(
+            segmentation, _("As it was predicted, or saved.") if segmentation is not None else _("No result yet.")
+        )
         if segmentation is not None:
             showReference(segmentation)
             slicer.util.resetSliceViews()
 
     def fail(self) -> None:
-        """A run gave no result."""
-        self.ui.resultLabel.text = _("No result.")
+        """A run gave no result; one that is shown stays, and so does what was said of it."""
+        if self.segmentation is None:
+            self.ui.resultLabel.text = _("No result.")
 
     def forgetResult(self) -> None:
-        """The scene was closed or replaced."""
-        self._relabeler = None
+        """The scene was closed or replaced; a result in the new one is told of when it is chosen."""
+        self._relabeler = self._said = None
         self.ui.resultLabel.text = _("No result yet.")
+
+    def _say(self, segmentation: slicer.vtkMRMLSegmentationNode | None, text: str) -> None:
+        """Show a sentence on this result, and keep it with it."""
+        self._said = segmentation
+        self.ui.resultLabel.text = text
+        if segmentation is not None and segmentation.GetAttribute(SENTENCE) != text:
+            segmentation.SetAttribute(SENTENCE, text)
 
     def update(self, busy: bool) -> None:
         """Everything that follows from the result that is chosen."""
@@ -75,6 +88,8 @@ class ResultPanel(PanelPart):
         segmentation = self.segmentation
         if self._relabeler is not None and self._relabeler.segmentation is not segmentation:
             self._relabeler = None
+        if segmentation is not None and segmentation is not self._said:  # of an earlier session, or a loaded scene
+            self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
         self._filling = True
         self._updateMaps()
         self._updateSliders(busy)
@@ -108,7 +123,7 @@ class ResultPanel(PanelPart):
             logging.warning("ThrombusSeg: %s", error)
             self.ui.resultLabel.text = _("The sliders need SimpleITK, which this Slicer lacks.")
             return
-        self.ui.resultLabel.text = relabelText(count, threshold, volume)
+        self._say(segmentation, relabelText(count, threshold, volume))
         self.ui.candidatesTable.resizeColumnsToContents()
 
     def onInfarctToggled(self, shown: bool) -> None:

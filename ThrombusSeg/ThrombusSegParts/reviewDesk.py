@@ -57,7 +57,7 @@ class ReviewDesk:
         self._savedState: Any = None
         self.drafts = Drafts()
         self.draft: Draft | None = None
-        """What an earlier session has left unsaved of this case, until the reader decides on it."""
+        """What was left unsaved of this case before, until the reader decides on it."""
         self._timer = qt.QTimer()
         self._timer.setInterval(_LOOK_MILLISECONDS)
         self._timer.connect("timeout()", self.look)
@@ -75,8 +75,8 @@ class ReviewDesk:
             else:
                 self._observe(segmentation)
                 self.resume()
-                self.markSaved()
-                self.draft = self.drafts.find(segmentation)
+                self._savedState = self._state()
+                self.draft = self.drafts.begin(segmentation)
                 self._showRows()
         self.notify()
 
@@ -158,7 +158,7 @@ class ReviewDesk:
         self.notify()
 
     def restoreDraft(self) -> None:
-        """Bring back what an earlier session has left."""
+        """Bring back what was left unsaved."""
         draft, case = self.draft, self.case
         if draft is None or case is None:
             return

@@ -45,7 +45,8 @@ class ReviewScoresPanel:
             getattr(ui, name).connect("clicked(bool)", lambda checked=False: self.tick())
         ui.burdenProposalButton.connect("clicked(bool)", lambda checked=False: self.useProposal())
         for name in ("signWidthSpinBox", "arteryWidthSpinBox"):
-            getattr(ui, name).connect("valueChanged(double)", lambda value: self._onTyped())
+            sign = name == "signWidthSpinBox"
+            getattr(ui, name).connect("valueChanged(double)", lambda value, sign=sign: self._onTyped(sign))
         ui.rulerButton.connect("clicked(bool)", lambda checked=False: self.ruler.start())
         ui.oppositeButton.connect("clicked(bool)", lambda checked=False: self.askOpposite())
         ui.scoresCollapsibleButton.connect("contentsCollapsed(bool)", lambda folded: self.show())
@@ -125,9 +126,11 @@ class ReviewScoresPanel:
         self.ui.oppositeButton.enabled = entry is not None and "TOF" in inputsOf(case.segmentation)
         self.ui.ratioLabel.text = self._message or ratioText(found)
 
-    def _onTyped(self) -> None:
+    def _onTyped(self, sign: bool) -> None:
+        """A width was typed; that of the sign leaves how the artery was measured."""
         if not self._filling:
-            self._onArtery(float(self.ui.arteryWidthSpinBox.value), TYPED)
+            known = scoresOf(self.desk.case.segmentation).get("overestimation") if self.desk.case is not None else None
+            self._onArtery(float(self.ui.arteryWidthSpinBox.value), known["how"] if sign and known else TYPED)
 
     def _onArtery(self, width: float, how: str) -> None:
         """Another width of the artery; without one, or without that of the sign, there is no ratio."""

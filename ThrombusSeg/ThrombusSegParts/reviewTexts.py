@@ -33,8 +33,8 @@ def placeText(row: int, decisions: Sequence[str]) -> str:
 
 
 def draftText(time: str) -> str:
-    """What an earlier session has left."""
-    return _("Corrections of this case from {time} were not saved: Slicer ended before.").format(time=time)
+    """What was left unsaved, by a crash or a scene that was closed."""
+    return _("Corrections of this case from {time} were not saved.").format(time=time)
 
 
 def changesText(changes: Mapping[str, Mapping[str, int]] | None) -> str:

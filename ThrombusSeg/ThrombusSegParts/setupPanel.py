@@ -152,6 +152,9 @@ class SetupPanel(PanelPart):
             self.close()
             self._candidate = path
             self._check(CHECK_DEVICE)
+        else:
+            text = _("There is no file {name}: choose the program of a Python, such as python3 in its folder bin.")
+            self._tell(text.format(name=Path(path).name or path))
 
     def onWeightsChosen(self, index: int) -> None:
         """Called when other weights are chosen in the list, also by the program."""
@@ -218,14 +221,15 @@ class SetupPanel(PanelPart):
         wrong = [state for state in allStates(self.facts()) if state.ok is False]
         name, self._candidate, candidate = Path(self._candidate or "").name, None, self._candidate
         if wrong:
-            text = _("{name} is not used. {reason}")
-            self._tell(text.format(name=name, reason=wrong[0].detail))
+            title = str(getattr(self.ui, f"setupTitle_{wrong[0].name}").text).rstrip(":")
+            text = _("{name} is not used. {what}: {reason}")
+            self._tell(text.format(name=name, what=title, reason=wrong[0].detail))
             self._checked = False
             self._fill()
             self._check(CHECK)
         else:
             saveSetting(SETTING, candidate or "")
-            self._tell(_("{name} will do the computation.").format(name=name))
+            self._tell(_("{path} will do the computation.").format(path=candidate))
 
     def _keepDeviceTest(self) -> None:
         events = [event for event in self._events if event.get("event") in ("torch", "device")]

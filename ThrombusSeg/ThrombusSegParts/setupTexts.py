@@ -11,6 +11,8 @@ from slicer.i18n import tr as _
 
 from .setupChecks import deviceName
 
+#: A color that can be read on light and on dark themes.
+_LINK = "color: #4a90d9"
 REPOSITORY = "https://github.com/ThrombusSeg/SlicerThrombusSeg/blob/main/"
 
 
@@ -67,5 +69,7 @@ def cardText(entry: Mapping[str, Any] | None) -> str:
     if not entry["bundled"]:
         return text
     return re.sub(
-        r"Resources/ModelCards/[\w.-]+\.md", lambda found: f'<a href="{REPOSITORY}{found[0]}">{found[0]}</a>', text
+        r"Resources/ModelCards/[\w.-]+\.md",
+        lambda found: f'<a href="{REPOSITORY}{found[0]}" style="{_LINK}">{found[0]}</a>',
+        text,
     )

@@ -63,14 +63,16 @@ def export_case(source: Path, out: Path, kinds: list[str], series: Path | None =
         InputError: nothing or something unknown is wanted, or what the writers raise.
     """
     from ..export import read_measured
+    from ..review.files import errors_of_the_disk
 
     if (not kinds and series is None) or set(kinds) - set(_KINDS):
         raise InputError("Nothing that exists was asked for.", f"Choose some of {', '.join(_KINDS)}, dicom.")
     case = read_measured(source)
     name = re.sub(r"[^\w.-]+", "_", case.name).strip("._") or "case"
-    out.mkdir(parents=True, exist_ok=True)
     writers = _writers()
-    written = [writers[kind][1](case, out / f"{name}{writers[kind][0]}") for kind in kinds]
+    with errors_of_the_disk(out.name):
+        out.mkdir(parents=True, exist_ok=True)
+        written = [writers[kind][1](case, out / f"{name}{writers[kind][0]}") for kind in kinds]
     return written if series is None else [*written, *_write_dicom(case, is_there(series), out / name)]
 
 

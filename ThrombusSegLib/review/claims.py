@@ -41,7 +41,8 @@ def claim(folder: Path, case: str, annotator: str) -> Claim:
         The claim that holds: compare its annotator with your own.
     """
     check_pseudonym(annotator, "annotator")
-    folder.mkdir(parents=True, exist_ok=True)
+    with errors_of_the_disk(folder.name):
+        folder.mkdir(parents=True, exist_ok=True)
     path = _path(folder, case)
     mine = Claim(case, annotator, now())
     held = claim_of(folder, case)

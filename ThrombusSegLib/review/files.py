@@ -55,13 +55,15 @@ def write_image(image: sitk.Image, path: Path) -> None:
 @contextmanager
 def unfinished_folder(parent: Path) -> Iterator[Path]:
     """A folder beside what it will become; gone afterwards unless it was renamed. Clears away stale ones."""
-    parent.mkdir(parents=True, exist_ok=True)
+    with errors_of_the_disk(parent.name):
+        parent.mkdir(parents=True, exist_ok=True)
     for stale in parent.glob(f"{UNFINISHED}*"):
         with suppress(OSError):
             if time.time() - stale.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(stale)
-    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
-    folder.chmod(0o755)
+    with errors_of_the_disk(parent.name):
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
+        folder.chmod(0o755)
     try:
         yield folder
     finally:

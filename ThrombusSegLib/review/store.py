@@ -164,7 +164,8 @@ def _next_version(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved
         voxels_changed_since_last=count_changes(before.labels, labels),
         seconds_spent_before=spent,
     )
-    if record.based_on == newest:
+    if record.based_on == newest or (record.based_on == 0 and before.record.annotator == record.annotator):
+        # The same annotator who begins again from the images goes on from where he was.
         wanted = version_folder(case, newest + 1)
         with unfinished_folder(case / VERSIONS) as unfinished:
             written = _write_version(unfinished, replace(record, version=newest + 1), labels)
