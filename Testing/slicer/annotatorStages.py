@@ -161,6 +161,7 @@ def press_key(driver: Any, key: str) -> None:
     view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
     driver.window.activateWindow()
     view.setFocus()
+    driver.settle(0.2)  # an application that is not active yet passes keys by its shortcuts
     qt_test_key(view, key)
     driver.settle(0.2)
 
