@@ -132,6 +132,18 @@ def test_a_second_run_reads_prepared_cases_and_a_corrected_one_anew(tmp_path: Pa
     assert changed == {"case1.images.npy"}
 
 
+def test_weights_without_a_checkpoint_are_not_trained_over(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = write_settings(tmp_path)
+    assert run(settings, tmp_path / "out") == 0
+    before = (tmp_path / "out" / "weights.safetensors").read_bytes()
+    (tmp_path / "out" / "checkpoint.pt").unlink()
+    assert run(settings, tmp_path / "out", "--resume") == 2
+    assert "weights and no checkpoint" in capsys.readouterr().err
+    assert (tmp_path / "out" / "weights.safetensors").read_bytes() == before
+
+
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, manifest: Path) -> None:
     settings = write_settings(tmp_path, steps=14, workers=1, every=5)
     assert run(settings, tmp_path / "unbroken") == 0

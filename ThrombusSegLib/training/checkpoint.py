@@ -30,8 +30,9 @@ JUDGED_BY = ("threshold", "minimum_volume_mm3")
 
 
 def describe(settings: TrainSettings) -> str:
-    """What decides the result, as one line of JSON; manifests by name only, so that a folder may be moved."""
+    """What decides the result, as one line of JSON; files by name only, so that folders may move."""
     values = asdict(settings)
+    values["initial_weights"] = Path(values["initial_weights"]).name
     for table in ("data", "validation"):
         values[table]["manifest"] = Path(values[table]["manifest"]).name
     values["data"]["more_manifests"] = [Path(each).name for each in values["data"]["more_manifests"]]
@@ -51,6 +52,11 @@ def refuse_other_run(out: Path, *, resume: bool) -> None:
     if found and not resume:
         raise InputError(
             f"The output folder already holds a training run ({found[0]}).", "Add --resume, or choose another folder."
+        )
+    if found == ["weights.safetensors"]:
+        raise InputError(
+            "The output folder holds weights and no checkpoint: there is nothing to go on from.",
+            "Choose another folder, or move weights.safetensors away.",
         )
 
 
