@@ -25,6 +25,7 @@ from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.evaluation import loading
 from ThrombusSegLib.phantom.centres import FOLDER
 from ThrombusSegLib.training import TrainSettings, loop, read_settings, simulated
+from ThrombusSegLib.training.baselines import load_baseline
 from ThrombusSegLib.training.crops import Batch
 from ThrombusSegLib.training.gather import gather, remarks
 from ThrombusSegLib.training.report_page import as_toml
@@ -342,6 +343,15 @@ def test_tensorboard_is_told_where_it_is_installed(
     assert run(write_settings(tmp_path), tmp_path / "out") == 0
     assert [step for tag, step in told if tag == "training/loss"] == list(range(6))
     assert [step for tag, step in told if tag == "validation/score"] == [3, 6] and told[-1] == ("closed", -1)
+
+
+def test_a_baseline_in_3d_leaves_weights_and_a_report(tmp_path: Path, manifest: Path) -> None:
+    settings = write_settings(tmp_path, steps=3)
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text + '[baseline]\nkind = "unet_3d"\nwidths = [4, 4, 8]\n', encoding="utf-8")
+    assert run(settings, tmp_path / "out") == 0
+    entry, _ = load_baseline(tmp_path / "out" / "weights.safetensors", "plain")
+    assert entry.trained_on == "cases of a manifest" and (tmp_path / "out" / "report.html").exists()
 
 
 @pytest.mark.parametrize("split", ["trian", "Validation", "val"])
