@@ -62,7 +62,7 @@ def make_ready(network: AnyNetwork, device: torch.device) -> AnyNetwork:
 def laid_out(network: AnyNetwork, device: torch.device) -> AnyNetwork:
     """The network on a device, kernels as the fast convolutions want them: channels last, unless they are volumes'.
 
-    A training step on the processor takes seven tenths of the time so (`thrombusseg benchmark --only step`).
+    A training step on the processor takes six tenths of the time so (`thrombusseg benchmark --only step`).
     """
     if any(parameter.dim() == 5 for parameter in network.parameters()):  # "channels last" is for pictures, not volumes
         return network.to(device)

@@ -48,7 +48,7 @@ class DataSettings:
     phantom_share: float = 0.5
     """Share of crops from simulated cases, 0..1, where there is a manifest too; without one all crops are simulated."""
     phantom_pool: int = 24
-    """Simulated cases kept in memory at a time (a count; about 15 MB each)."""
+    """Simulated cases to draw from at a time (a count; about 20 MB each, on disk)."""
     phantom_seed: int = 1
     """Seed of the simulated cohort (no unit); not that of a cohort you test on."""
 
