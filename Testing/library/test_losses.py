@@ -107,3 +107,12 @@ def test_half_precision_logits_give_a_float32_loss(settings: LossSettings) -> No
     targets = made_targets()
     loss = StrokeLoss(settings)((8 * targets - 4).bfloat16(), targets)
     assert loss.dtype == torch.float32 and torch.isfinite(loss)
+
+
+def test_the_cost_of_a_training_step_is_measured_both_ways() -> None:
+    from ThrombusSegLib.evaluation.step_cost import measure_step, sentence
+
+    figures = measure_step(1, size=(2, 32, 32))
+    plain, laid = figures["seconds_of_processor_time"].values()
+    assert plain > 0 and laid > 0 and figures["ratio"] == pytest.approx(laid / plain, rel=0.05)
+    assert "3 crops of 2 x 32 x 32 voxels" in sentence(figures)

@@ -215,8 +215,6 @@ class WorkListPanel(PanelPart):
         parameters.shownMap = ""
         parameters.segmentation = segmentation
         case = self.current["case"]
-        if self.current["status"] in ("new", "predicted"):
-            self.current["status"] = "in review"  # as the list will say when it is read again
         self._showItems()
         text = _("{case} is open.") if segmentation is not None else _("{case} is open. Press Segment to predict it.")
         self._say(text.format(case=case))
