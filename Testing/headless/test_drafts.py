@@ -154,3 +154,17 @@ def test_a_disk_that_refuses_is_said_and_work_goes_on(reviewed, tmp_path: Path) 
     desk = reviewed.reviewPanel.desk
     assert desk.message.startswith("A crash would lose this") and str(tmp_path) not in desk.message
     assert [each.decision for each in desk.case.entries] == ["rejected", "undecided", "undecided"]
+
+
+def test_a_draft_stays_where_the_disk_refuses_to_keep_it_anew(reviewed, monkeypatch) -> None:
+    desk = reviewed.reviewPanel.desk
+    FakeShortcut.press("R")
+    crash(desk)
+    draft = desk.draft
+
+    def refuse(segmentation: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(desk.drafts, "keep", refuse)
+    desk.restoreDraft()
+    assert draft.path.is_file() and desk.message.startswith("A crash would lose this")

@@ -22,8 +22,7 @@ from .reviewDesk import ReviewDesk
 from .reviewScores import takeSavedScores
 from .savedFacts import noteSaved
 from .sequences import SEQUENCES
-from .terminology import SEGMENTS
-from .voxels import labelsOf, packed, writeSegment
+from .voxels import labelsOf, packed, writeSegments
 
 _STEP_MILLISECONDS = 1
 #: Of a volume that was read from a folder of DICOM files: that folder.
@@ -194,9 +193,7 @@ def _emptySegmentation(
 
 
 def _writeLabels(segmentation: slicer.vtkMRMLSegmentationNode, path: Path, reference: WrittenVolume) -> None:
-    labels = slicer.util.arrayFromVolume(readOnGrid(path, reference))
-    for kind in SEGMENTS:
-        writeSegment(segmentation, kind.name, (labels == kind.label).astype("uint8"))
+    writeSegments(segmentation, slicer.util.arrayFromVolume(readOnGrid(path, reference)))
 
 
 def _removeResult(segmentation: slicer.vtkMRMLSegmentationNode) -> None:

@@ -25,8 +25,7 @@ from .resultToScene import ATTRIBUTE
 from .reviewCase import MODEL_LABELS, REVIEW
 from .reviewScores import SCORES
 from .savedFacts import noteSaved, savedOf
-from .terminology import SEGMENTS
-from .voxels import labelsOf, packed, unpacked, writeSegment
+from .voxels import labelsOf, packed, unpacked, writeSegments
 
 #: What is kept of the segmentation node, beside its voxels.
 _ATTRIBUTES = (REVIEW, SCORES, MODEL_LABELS, ATTRIBUTE + "Threshold", ATTRIBUTE + "MinimumVolume")
@@ -84,6 +83,10 @@ class Drafts:
                 unfinished.unlink(missing_ok=True)
             raise
 
+    def holds(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+        """Whether this sitting has kept what is on the desk."""
+        return self._own(segmentation).is_file()
+
     def forget(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         """What is on the desk is saved, or was left on purpose."""
         with contextlib.suppress(OSError):
@@ -123,9 +126,9 @@ def restore(draft: Draft, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
         return False
     model = unpacked(attributes.get(MODEL_LABELS) or "", like)
     if model is not None:  # only what differs from the network's mask is a correction
-        _write(segmentation, model)
+        writeSegments(segmentation, model)
         rememberMask(segmentation)
-    _write(segmentation, labels)
+    writeSegments(segmentation, labels)
     for name, value in attributes.items():
         if value is not None:
             segmentation.SetAttribute(name, value)
@@ -144,11 +147,6 @@ def draftsFolder() -> Path:
     """Beside the application's settings; in the system's temporary folder where there is no application."""
     settings = getattr(getattr(slicer, "app", None), "slicerUserSettingsFilePath", "")
     return (Path(settings).parent if settings else Path(tempfile.gettempdir())) / "ThrombusSeg-unsaved"
-
-
-def _write(segmentation: slicer.vtkMRMLSegmentationNode, labels: Any) -> None:
-    for kind in SEGMENTS:
-        writeSegment(segmentation, kind.name, (labels == kind.label).astype("uint8"))
 
 
 def _keyOf(volume: slicer.vtkMRMLScalarVolumeNode, listFolder: str) -> str:

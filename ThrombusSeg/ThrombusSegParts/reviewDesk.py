@@ -168,6 +168,8 @@ class ReviewDesk:
         self.case = ReviewCase(case.segmentation)
         self.draft, self._savedState = None, None
         self.changed()
+        if not self.drafts.holds(case.segmentation):  # the disk refused, and said so: the old one is the only one
+            return
         discard(draft)
         self.say(_("Corrections of {time} are back, not saved yet.").format(time=draft.time))
 

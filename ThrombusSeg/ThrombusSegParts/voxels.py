@@ -61,6 +61,12 @@ def writeSegment(segmentation: slicer.vtkMRMLSegmentationNode, segment: str, mas
     slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(labelmap, segmentation, segment)
 
 
+def writeSegments(segmentation: slicer.vtkMRMLSegmentationNode, labels: Any) -> None:
+    """Let all segments be these labels, (K, J, I) on the grid of the result."""
+    for kind in SEGMENTS:
+        writeSegment(segmentation, kind.name, (labels == kind.label).astype("uint8"))
+
+
 def writeLabels(labels: Any, grid: slicer.vtkMRMLScalarVolumeNode, path: Path) -> Path:
     """A file for the worker, (K, J, I) uint8 in the geometry of a volume; one that is there already is replaced.
 

@@ -19,14 +19,12 @@ from .settings import DataSettings, TrainSettings
 CHECKPOINT = "checkpoint.pt"
 #: Goes up when a checkpoint of an older version can no longer be gone on from.
 FORMAT = 2
-#: What may be changed when a run goes on: it has no part in what the network learns. The first two decide which weights
-#: are kept, so they are free only until a validation has chosen by them (`_check_judged`).
-FREE = ("threshold", "minimum_volume_mm3", "workers", "device", "checkpoint_every")
+#: What decides which weights are kept: it may be changed until a validation has chosen by it (`_check_judged`).
+JUDGED_BY = ("threshold", "minimum_volume_mm3")
+#: What may be changed when a run goes on: it has no part in what the network learns.
+FREE = (*JUDGED_BY, "workers", "device", "checkpoint_every")
 _KEYS = {"format", "settings", "cases", "step", "frozen", "network", "average", "optimizer", "best", "verdicts"}
 _NOTHING_LOST = "Nothing was overwritten."
-
-
-JUDGED_BY = ("threshold", "minimum_volume_mm3")
 
 
 def describe(settings: TrainSettings) -> str:

@@ -110,10 +110,11 @@ def join_world(device: Device, batch: int) -> Iterator[World]:
     chosen = choose_device(device, local_rank)
     if ours and size > 1:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
+    world = World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", size)), chosen)
     try:
-        yield World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", size)), chosen)
-        if ours and size > 1:
-            dist.barrier()  # leave together: one that is gone early may take its last message along
+        yield world
+        if ours:
+            world.wait()  # leave together: one that is gone early may take its last message along
     finally:
         if ours and size > 1:
             # What DDP holds in circles would keep gloo's threads alive beyond this, and these abort the process when
