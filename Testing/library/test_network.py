@@ -168,12 +168,6 @@ def test_gate_only_weakens() -> None:
     assert gated.shape == skip.shape and (gated.abs() <= skip.abs()).all()
 
 
-def test_gate_begins_open() -> None:
-    skip = torch.randn(2, 32, 8, 8)
-    gated = AttentionGate(32, 64)(skip, torch.randn(2, 64, 4, 4))
-    assert (gated.abs() > 0.7 * skip.abs()).all()
-
-
 def test_settings_survive_json() -> None:
     assert NetworkSettings.from_json(SMALL.to_json()) == SMALL
 

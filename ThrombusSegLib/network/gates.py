@@ -5,10 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: An untrained gate lets through sigmoid(2) = 0.88 of everything. Half of it, as a bias of 0 gives, kept the first
-#: hundreds of steps from finding anything: a thrombus of a few voxels is seen in the finest skip connections only.
-OPEN = 2.0
-
 
 class AttentionGate(nn.Module):
     """Let through of a skip connection what the coarser level finds relevant: x * sigmoid(psi(relu(Wx x + Wg g)))."""
@@ -19,14 +15,6 @@ class AttentionGate(nn.Module):
         self.from_skip = nn.Conv2d(channels, inner, 1, bias=False)
         self.from_coarse = nn.Conv2d(coarse_channels, inner, 1)
         self.relevance = nn.Conv2d(inner, 1, 1)
-        self._open()
-
-    def _open(self) -> None:
-        """Begin nearly open everywhere, so that what to close is learnt, not what to open."""
-        assert self.relevance.bias is not None
-        with torch.no_grad():
-            self.relevance.weight.mul_(0.1)
-            self.relevance.bias.fill_(OPEN)
 
     def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
         """skip (N, C, 2H, 2W), coarse (N, C', H, W) -> (N, C, 2H, 2W)."""
