@@ -202,7 +202,7 @@ def test_saved_scene_keeps_the_result(headless, tools, realLogic, tinyWeights, t
     (description,) = (tmp_path / "unpacked").rglob("*.mrml")
     headless.scene.SetURL(str(description))
     assert headless.scene.Connect()
-    segmentation = slicer.util.getNode("Thrombus segmentation_1")  # the first run had the name without a number
+    segmentation = slicer.util.getNode("Thrombus segmentation run 2")  # the first run had the name without a number
     assert segmentation.GetAttribute("ThrombusSeg.Weights") == "tiny"
     maps = mapsOf(segmentation)
     assert list(maps) == ["probability", "SWI", "FLAIR"]

@@ -164,6 +164,7 @@ class RunPanel(PanelPart):
             onProgress=self.onProgress,
             onDone=self.onDone,
             onError=self.onError,
+            replaceEarlier=True,
         )
 
     def _install(self) -> None:
