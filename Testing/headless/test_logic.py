@@ -123,7 +123,7 @@ def test_table_has_units_and_the_numbers_of_the_file(headless, tools, realLogic,
     assert table.GetNumberOfRows() == len(rows) > 0
     titles = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
     assert "Volume (mm³)" in titles and "Attention SWI" in titles and "Attention DWI" not in titles
-    assert titles[:4] == ["Rank", "Probability (%)", "Volume (mm³)", "Side"]
+    assert titles[:5] == ["Rank", "Probability (%)", "Volume (mm³)", "Length, centerline (mm)", "Side"]
     keys = {"Volume (mm³)": "volume_mm3", "Right (mm)": "centroid_right_mm", "Attention FLAIR": "attention_FLAIR"}
     for (title, key), decimals in zip(keys.items(), (0, 1, 2), strict=True):
         column = table.GetTable().GetColumnByName(title)

@@ -168,8 +168,35 @@ def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_pa
     assert set(mapsOf(again)) == {"probability", "SWI", "TOF"} and referenceOf(again) is not None
     table = candidatesOf(again)
     assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
+    told = (table.GetColumnTitle, table.GetColumnUnitLabel, table.GetColumnDescription)
+    assert [tell("Volume (mm³)") for tell in told][:2] == ["mm³", "mm³"] and "blooming" in told[2]("Volume (mm³)")
+    assert table.GetColumnTitle("Rank") == "No." and table.GetUseColumnTitleAsColumnHeader()
     assert voxels(again, "Thrombus") == kept
     assert Relabeler(again).apply(0.5, 0.0) == 3 and voxels(again, "Thrombus") == 37
+
+
+def test_what_is_read_first_fits_a_narrow_panel_and_has_its_unit(headless) -> None:
+    """As many pixels as Slicer's own font takes for a letter, with the margins of a cell; the rest is scrolled to."""
+    from ThrombusSegParts.candidateTable import COLUMNS, candidateTable
+
+    row = {"candidate": 12, "status": "✓ accepted", "probability_max": 0.99, "volume_mm3": 1234.0, "side": "right"}
+    row |= {"length_centreline_mm": 12.34, "length_feret_mm": 11.0, "segment": "M2 superior", "segment_confidence": 0.8}
+    first = ["No.", "Decision", "P %", "mm³", "Len. mm", "Side", "Artery"]
+    assert [column.header for column in COLUMNS[:7]] == first
+    table = candidateTable([row])
+    names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
+    assert names[:7] == [column.name for column in COLUMNS[:7]]
+    assert [table.GetColumnTitle(name) for name in names[:7]] == first
+    widest = [
+        max(len(table.GetColumnTitle(name)), len(table.GetTable().GetValueByName(0, name).ToString())) for name in names
+    ]
+    assert sum(7 * letters + 16 for letters in widest[:7]) <= 450
+    assert table.GetColumnUnitLabel("Volume (mm³)") == "mm³" and table.GetColumnUnitLabel("Side") == ""
+    assert table.GetColumnDescription("Length, centerline (mm)").startswith("Length, centerline (mm): ")
+    del row["length_centreline_mm"]
+    other = candidateTable([row])
+    assert other.GetColumnName(4) == "Length, Feret (mm)", "where no centerline was measured"
+    assert other.GetNumberOfColumns() == table.GetNumberOfColumns() - 1
 
 
 def test_what_was_said_of_a_result_is_said_again_after_a_reload(reviewed, headless) -> None:
