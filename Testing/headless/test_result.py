@@ -149,6 +149,59 @@ def test_surfaces_stand_on_the_axial_slice(result, headless) -> None:
         assert [bool(views[name].GetSliceVisible()) for name in views] == [shown, False, False]
 
 
+@pytest.fixture
+def camera(headless):
+    """That of the first 3D view, and before it the one of another view."""
+    made = []
+    for name in ("2", "1"):
+        made.append(headless.scene.AddNewNodeByClass("vtkMRMLCameraNode"))
+        made[-1].SetLayoutName(name)
+    view = slicer.vtkMRMLViewNode()
+    view.SetLayoutName("1")
+    headless.scene.AddNode(view)
+    return made[1]
+
+
+def test_the_first_look_at_a_result_comes_from_the_front_and_above(reviewed, headless, camera, result) -> None:
+    from ThrombusSegParts.candidateTable import candidatePosition
+    from ThrombusSegParts.relabel import Relabeler
+
+    Relabeler(result.segmentation).apply(0.5, 0.0)
+    other = headless.scene.GetNthNodeByClass(0, "vtkMRMLCameraNode")
+    reviewed.ui.surfaceCheckBox.checked = True
+    reviewed.resultPanel.show(result)
+    center = candidatePosition(result.candidates, 0)
+    assert camera.GetFocalPoint() == pytest.approx(center)
+    toward = [eye - point for eye, point in zip(camera.GetPosition(), center, strict=True)]
+    assert toward[0] == pytest.approx(0) and toward[1] > toward[2] > 0.4 * toward[1], "anterior, slightly superior"
+    assert camera.GetViewUp() == (0.0, 0.0, 1.0) and other.GetPosition() == (0.0, 500.0, 0.0)
+    assert result.segmentation.GetDisplayNode().GetVisibility3D()
+    content = result.segmentation.GetSegmentation()
+    assert content.ContainsRepresentation(
+        slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    )
+
+
+def test_a_camera_that_the_user_has_turned_stays(reviewed, headless, tools, tinyWeights, camera) -> None:
+    from ThrombusSegParts.mapDisplay import referenceOf
+
+    first = reviewed._parameterNode.segmentation
+    toggle = reviewed.ui.surfaceCheckBox.connected["toggled(bool)"]
+    toggle(True)
+    aimed = camera.GetPosition()
+    assert aimed != (0.0, 500.0, 0.0)
+    camera.SetPosition(300.0, 10.0, 20.0)
+    toggle(False), toggle(True)
+    assert camera.GetPosition() == (300.0, 10.0, 20.0)
+    inputs = {"SWI": referenceOf(first)}
+    again = reviewed.logic.process(inputs, "cpu", str(tinyWeights), {"registration": "never"})
+    reviewed.onDone(again)
+    assert camera.GetPosition() == (300.0, 10.0, 20.0), "another result on the same volume"
+    inputs = {"SWI": headless.volume(tools.head(7), tools.grid())}
+    reviewed.onDone(reviewed.logic.process(inputs, "cpu", str(tinyWeights), {"registration": "never"}))
+    assert camera.GetPosition() != (300.0, 10.0, 20.0), "another volume, perhaps of another patient"
+
+
 def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_path: Path) -> None:
     from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf, referenceOf
     from ThrombusSegParts.relabel import Relabeler, isCorrected, settingsOf

@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .camera import lookAtFirst
 from .candidateTable import candidatePosition
 from .layouts import compareSequences, isComparing, restoreLayout
 from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
@@ -53,6 +54,7 @@ class ResultPanel(PanelPart):
         self._say(result.segmentation, resultText(result))
         showReference(result.segmentation)
         self._jump(result.candidates, 0)
+        self._show3D(result.segmentation)
 
     def showCase(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> None:
         """A case of a work list was opened: its reference volume in all views."""
@@ -63,6 +65,7 @@ class ResultPanel(PanelPart):
         if segmentation is not None:
             showReference(segmentation)
             slicer.util.resetSliceViews()
+            self._show3D(segmentation)
 
     def fail(self) -> None:
         """A run gave no result; one that is shown stays, and so does what was said of it."""
@@ -135,6 +138,14 @@ class ResultPanel(PanelPart):
         """Surfaces in the 3D view."""
         if not self._filling and self.segmentation is not None:
             showIn3D(self.segmentation, bool(shown))
+            if shown:
+                lookAtFirst(self.segmentation)
+
+    def _show3D(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """What comes is seen in the 3D view as what was there before."""
+        if self.ui.surfaceCheckBox.checked:
+            showIn3D(segmentation, True)
+        lookAtFirst(segmentation)
 
     def onCompare(self) -> None:
         """All sequences side by side; pressed again, back to the user's own layout."""
