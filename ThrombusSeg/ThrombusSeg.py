@@ -176,6 +176,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndImport(self, caller, event) -> None:
         """Called just after a scene was loaded: the panel shows its choices."""
         self._forgetResult()
+        self.runPanel.onSceneLoaded()
         if self.parent.isEntered:
             self.setParameterNode(None)
             self.initializeParameterNode()

@@ -195,6 +195,10 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         if self._worker is not None:
             self._worker.send({"command": "cancel", "id": self._run.identifier})
 
+    def whyStopping(self) -> str | None:
+        """Why the run is being stopped, "" if the user asked for it; None where none is."""
+        return self._run.stoppedBecause if self._run is not None and self._run.deadline is not None else None
+
     def close(self) -> None:
         """End the run and the worker now; for the end of the module or of the application."""
         worker, self._worker, self._warming, self._warmNext = self._worker, None, False, None

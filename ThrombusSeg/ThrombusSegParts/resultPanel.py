@@ -94,6 +94,8 @@ class ResultPanel(PanelPart):
             self._relabeler = None
         if segmentation is not None and segmentation is not self._said:  # of an earlier session, or a loaded scene
             self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
+        elif segmentation is None and self._said is not None:  # it was deleted, or another choice was made
+            self.forgetResult()
         self._filling = True
         self._updateMaps()
         self._updateSliders(busy)
