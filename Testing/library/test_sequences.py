@@ -58,6 +58,7 @@ NAMES = {
     "t2_swi_tra_mIP": ("SWI", "minIP SWI"),
     "SWI 3D min intensity": ("SWI", "minIP SWI"),
     "t2_swi_tra": ("SWI", "SWI"),
+    "Mag_Images t2_swi_tra_p2": ("SWI", "T2*"),
     "gre_field_mapping": (None, "field map"),
     "SWI_QSM": (None, "susceptibility map"),
     "sub-01_part-phase_T2starw": (None, "phase"),
@@ -131,6 +132,14 @@ def test_what_was_measured_outweighs_the_name_and_says_so() -> None:
     guess = recognise_dicom({"SeriesDescription": "FLAIR", "DiffusionBValue": "1000"})
     assert guess is not None and guess.sequence is Sequence.DWI
     assert "although" in guess.reason and guess.confidence < 0.8
+
+
+def test_the_susceptibility_image_is_surer_than_its_magnitude_and_its_projection() -> None:
+    """All series of such a protocol have its name."""
+    tags = {"ProtocolName": "t2_swi_tra_p2", "ScanningSequence": "GR", "EchoTime": "20"}
+    guesses = [recognise_dicom({**tags, "SeriesDescription": name}) for name in ("SWI_Images", "Mag_Images")]
+    assert [guess.kind for guess in guesses if guess] == ["SWI", "T2*"]
+    assert guesses[0] and guesses[1] and guesses[0].confidence > guesses[1].confidence
 
 
 def test_no_attributes_no_guess() -> None:

@@ -34,7 +34,7 @@ DICOM_TAGS = {
 _PROJECTIONS = {"projection of an angiogram": "TOF", "minIP SWI": "SWI"}
 _PROJECTION_SHARE = 0.5
 #: Volumes whose strengths differ by no more are offered as equals (our choice).
-_EQUAL = 0.15
+_EQUAL = 0.06
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,19 @@ def tagsOf(node: Any) -> dict[str, str]:
 def _databaseTags(node: Any) -> dict[str, str]:
     """From the first slice in Slicer's DICOM database; nothing where there is none."""
     database = getattr(slicer, "dicomDatabase", None)
-    instances = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    instances = _instancesOf(node)
     if database is None or not instances or not database.isOpen:
         return {}
     values = {keyword: database.instanceValue(instances[0], tag) for keyword, tag in DICOM_TAGS.items()}
     return {keyword: str(value) for keyword, value in values.items() if value}
+
+
+def _instancesOf(node: Any) -> list[str]:
+    """The node tells which files it was read from; where it does not, its place in the subject hierarchy."""
+    hierarchy, item = _itemOf(node)
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMInstanceUIDName()
+    known = node.GetAttribute("DICOM.instanceUIDs") or (hierarchy.GetItemUID(item, name) if item else "")
+    return str(known or "").split()
 
 
 def originOf(node: Any, tags: Mapping[str, str]) -> Origin:
@@ -176,6 +184,16 @@ def _richest(candidates: list[Candidate]) -> Origin:
         if len(found) >= len(groups.get(best, ())):
             best = origin
     return best
+
+
+def strangers(chosen: Candidate, sequence: str, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Of each other study, or patient, the volume that fits this sequence best."""
+    best: dict[Origin, Candidate] = {}
+    for each in candidates:
+        known = best.get(each.origin)
+        if each.sequence == sequence and each.origin != chosen.origin and (not known or each.strength > known.strength):
+            best[each.origin] = each
+    yield from best.values()
 
 
 def rivals(chosen: Candidate, sequence: str, candidates: Iterable[Candidate]) -> Iterator[Candidate]:

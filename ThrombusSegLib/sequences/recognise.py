@@ -68,6 +68,7 @@ NAME_RULES: tuple[_Rule, ...] = (
     _rule(r"b[-_ =]?0(?:[-_ ]?(?:images?|map|t))?|bnull", None, "b0 image"),
     _rule(rf"{_SUSCEPTIBILITY}{_GAP}(?:{_MINIMUM})|(?:{_MINIMUM}){_GAP}{_SUSCEPTIBILITY}|min[-_ ]?ip"
           r"|mip[-_ ]?images?(?:\(sw\))?", Sequence.SWI, "minIP SWI", 0.85),
+    _rule(r"mag(?:nitude)?[-_ ]?images?", Sequence.SWI, "T2*", 0.6),  # their protocol is often called SWI
     _rule(r"e?swi[a-z]?|e?swan|ven[-_ ]?bold|suscept\w*", Sequence.SWI, "SWI", 0.95),
     _rule(r"t2[-_ ]?(?:\*|star|fl2d|ffe|gre)\w*|(?:fl2d|gre|ffe)[-_ ]?\w*hemo\w*|hemo\w*|megre", Sequence.SWI, "T2*"),
     _rule(r"t1\w*[-_ ]?(?:w[-_ ]?)?(?:flair|tirm)", None, "T1"),
