@@ -176,6 +176,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndImport(self, caller, event) -> None:
         """Called just after a scene was loaded: the panel shows its choices."""
         self._forgetResult()
+        self.runPanel.onSceneLoaded()
         if self.parent.isEntered:
             self.setParameterNode(None)
             self.initializeParameterNode()
@@ -209,6 +210,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onDone(self, result: SegmentationResult) -> None:
         """Called when a result is in the scene, perhaps while another module is open."""
         self.resultPanel.show(result)
+        if self._parameterNode is None:
+            self.reviewPanel.forgetResult()  # it cannot follow from another module, and its case may leave the scene
         parameterNode = self.logic.getParameterNode() if self._parameterNode is None else self._parameterNode
         parameterNode.shownMap = ""
         parameterNode.segmentation = result.segmentation

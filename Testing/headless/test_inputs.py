@@ -60,6 +60,30 @@ def test_two_that_fit_one_row_are_told(panel, studies) -> None:
     assert ui.inputWarningSWI.pixmap == "warning" and "Would fit too: " in ui.inputWarningSWI.toolTip
 
 
+def test_a_projection_is_doubted_and_its_source_preferred(panel, studies) -> None:
+    studies("A", "t2_swi_mIP", "tof_3d_MIP")
+    panel.inputsPanel.fill()
+    ui = panel.inputsPanel.ui
+    assert chosen(panel) == {"SWI": "t2_swi_mIP", "TOF": "tof_3d_MIP"}, "better than nothing, with a doubt"
+    for warning, kind in ((ui.inputWarningTOF, "projection of an angiogram"), (ui.inputWarningSWI, "minIP SWI")):
+        assert warning.pixmap == "warning" and f"A projection ({kind}): its name contains" in warning.toolTip
+    studies("A", "tof_3d", "t2_swi", "zz tof_3d_MIP_SAG")
+    panel.inputsPanel.fill()
+    assert chosen(panel) == {"SWI": "t2_swi", "TOF": "tof_3d"}
+    assert "rojection" not in ui.inputWarningTOF.toolTip + ui.inputWarningSWI.toolTip
+    assert "Would fit too" not in ui.inputWarningTOF.toolTip, "a projection is no rival of its source"
+
+
+def test_a_projection_is_doubted_by_its_image_type_too(panel, headless, tools) -> None:
+    node = headless.volume(tools.head(1), tools.grid(), "7: TOF_3D")
+    node.SetAttribute("DICOM.ImageType", "DERIVED\\SECONDARY\\PROJECTION IMAGE")
+    panel.inputsPanel.fill()
+    assert chosen(panel) == {"TOF": "7: TOF_3D"}
+    assert "its image type is a maximum intensity projection" in panel.inputsPanel.ui.inputWarningTOF.toolTip
+    panel._parameterNode.volumeSWI, panel._parameterNode.volumeTOF = node, None
+    assert "looks like another image (projection" in panel.inputsPanel.ui.inputWarningSWI.toolTip
+
+
 def test_a_choice_of_the_user_stays(panel, studies) -> None:
     first = studies("A", "t2_swi_tra", "ep2d_diff_b1000")
     panel.inputsPanel.fill()

@@ -123,7 +123,7 @@ def test_table_has_units_and_the_numbers_of_the_file(headless, tools, realLogic,
     assert table.GetNumberOfRows() == len(rows) > 0
     titles = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
     assert "Volume (mm³)" in titles and "Attention SWI" in titles and "Attention DWI" not in titles
-    assert titles[:4] == ["Rank", "Probability (%)", "Volume (mm³)", "Side"]
+    assert titles[:5] == ["Rank", "Probability (%)", "Volume (mm³)", "Length, centerline (mm)", "Side"]
     keys = {"Volume (mm³)": "volume_mm3", "Right (mm)": "centroid_right_mm", "Attention FLAIR": "attention_FLAIR"}
     for (title, key), decimals in zip(keys.items(), (0, 1, 2), strict=True):
         column = table.GetTable().GetColumnByName(title)
@@ -202,7 +202,7 @@ def test_saved_scene_keeps_the_result(headless, tools, realLogic, tinyWeights, t
     (description,) = (tmp_path / "unpacked").rglob("*.mrml")
     headless.scene.SetURL(str(description))
     assert headless.scene.Connect()
-    segmentation = slicer.util.getNode("Thrombus segmentation_1")  # the first run had the name without a number
+    segmentation = slicer.util.getNode("Thrombus segmentation run 2")  # the first run had the name without a number
     assert segmentation.GetAttribute("ThrombusSeg.Weights") == "tiny"
     maps = mapsOf(segmentation)
     assert list(maps) == ["probability", "SWI", "FLAIR"]

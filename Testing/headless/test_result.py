@@ -114,26 +114,121 @@ def test_a_legend_comes_and_goes_with_its_map(result, headless) -> None:
     assert not legend(result.attention["SWI"]).GetVisibility()
 
 
-def test_side_by_side_has_a_linked_view_for_each_sequence_and_a_way_back(headless, tools) -> None:
-    from ThrombusSegParts.layouts import LAYOUT, compareSequences, isComparing, layoutDescription, restoreLayout
-
+@pytest.fixture
+def sideBySide(headless):
+    """A function that makes the nodes of a view, as the application does when it builds the layout."""
     layout = headless.scene.AddNewNodeByClass("vtkMRMLLayoutNode")
     layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+    def view(name: str, size: tuple[int, int] = (460, 430)) -> tuple[object, object]:
+        nodes = []
+        for kind in ("vtkMRMLSliceCompositeNode", "vtkMRMLSliceNode"):
+            node = getattr(slicer, kind)()
+            node.SetSingletonTag(name)
+            node.SetLayoutName(name)
+            nodes.append(headless.scene.AddNode(node))
+        nodes[1].SetDimensions(*size, 1)
+        return tuple(nodes)
+
+    return view
+
+
+def test_side_by_side_has_a_linked_view_for_each_sequence_and_a_way_back(headless, tools, sideBySide) -> None:
+    from ThrombusSegParts.layouts import LAYOUT, compareSequences, isComparing, layoutDescription, restoreLayout
+
+    layout = headless.scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     volumes = {name: headless.volume(tools.head(1), tools.grid(), name) for name in ("SWI", "DWI")}
-    composite = slicer.vtkMRMLSliceCompositeNode()
-    composite.SetSingletonTag("ThrombusSegDWI")
-    composite.SetLayoutName("ThrombusSegDWI")
-    composite = headless.scene.AddNode(composite)  # the application makes it when it builds the layout
+    composite, _slice = sideBySide("ThrombusSegDWI")
     before = compareSequences(volumes)
     assert isComparing() and before == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
     assert composite.GetBackgroundVolumeID() == volumes["DWI"].GetID() and composite.GetLinkedControl()
     assert layout.GetLayoutDescription(LAYOUT) == layoutDescription(("SWI", "DWI"))
     restoreLayout(before)
     assert not isComparing()
-    for count, rows in ((1, 1), (2, 1), (3, 1), (4, 2), (5, 2)):
-        names = tuple("abcde"[:count])
+    for count, rows in ((1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)):
+        names = tuple("abcdef"[:count])
         document = vtk.vtkXMLUtilities.ReadElementFromString(layoutDescription(names))
         assert document is not None and document.GetNumberOfNestedElements() == rows
+
+
+def test_as_many_columns_as_let_the_slices_be_largest() -> None:
+    from ThrombusSegParts.layouts import columnsFor
+
+    assert [columnsFor(count, (1400, 900)) for count in range(1, 7)] == [1, 2, 3, 2, 3, 3]
+    assert columnsFor(4, (2400, 700)) == 4 and columnsFor(6, (3000, 600)) == 6, "a wide and low screen"
+    assert columnsFor(5, (760, 900)) == 2 and columnsFor(6, (760, 600)) == 2, "bars need their width"
+    assert columnsFor(3, (500, 1600)) == 1, "a tall one"
+
+
+def test_the_last_view_shows_the_probability_and_all_have_one_scale(reviewed, headless, sideBySide) -> None:
+    from ThrombusSegParts.candidateTable import candidatePosition
+    from ThrombusSegParts.layouts import headBounds, isComparing
+    from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf, showReference
+
+    own, ownSlice = sideBySide("Red")
+    ownSlice.SetFieldOfView(50.0, 60.0, 1.0)
+    pairs = {name: sideBySide(f"ThrombusSeg{name}") for name in ("SWI", "TOF")}
+    pairs["Probability"] = sideBySide("ThrombusSegProbability", (700, 430))
+    choices = reviewed._parameterNode
+    volumes = [headless.scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in (0, 1)]
+    choices.volumeSWI, choices.volumeTOF = volumes
+    reviewed.ui.compareButton.connected["clicked(bool)"]()
+    assert isComparing() and reviewed.ui.compareButton.text == "Back to my layout"
+    probability = mapsOf(choices.segmentation)["probability"]
+    last = pairs["Probability"][0]
+    assert last.GetBackgroundVolumeID() == volumes[0].GetID() and last.GetForegroundVolumeID() == probability.GetID()
+    choices.shownMap = "TOF"
+    assert pairs["SWI"][0].GetForegroundVolumeID() == mapsOf(choices.segmentation)["TOF"].GetID()
+    showReference(choices.segmentation)
+    assert pairs["TOF"][0].GetBackgroundVolumeID() == volumes[1].GetID(), "its own sequence"
+    assert last.GetForegroundVolumeID() == probability.GetID() and own.GetBackgroundVolumeID() == volumes[0].GetID()
+    reviewed.resultPanel.fitViews()
+    head = headBounds(volumes[0])
+    fields = {name: pair[1].GetFieldOfView() for name, pair in pairs.items()}
+    assert (
+        fields["SWI"][0] / 460 == pytest.approx(fields["Probability"][0] / 700) == pytest.approx(fields["TOF"][1] / 430)
+    )
+    assert all(field[1] >= head[1][1] - head[1][0] and field[0] >= head[0][1] - head[0][0] for field in fields.values())
+    seen = [pairs["TOF"][1].GetSliceToRAS().GetElement(row, 3) for row in range(3)]
+    middle = [(low + high) / 2 for low, high in head[:2]]
+    assert seen == pytest.approx([*middle, candidatePosition(candidatesOf(choices.segmentation), 0)[2]])
+    assert ownSlice.GetFieldOfView()[:2] == (50.0, 60.0), "the user's own views keep their zoom"
+    reviewed.ui.compareButton.connected["clicked(bool)"]()
+    assert not isComparing() and reviewed.ui.compareButton.text == "Side by side"
+
+
+def test_a_result_that_comes_while_sequences_are_side_by_side_gets_its_view(reviewed, headless, sideBySide) -> None:
+    from ThrombusSegParts.layouts import LAYOUT
+    from ThrombusSegParts.mapDisplay import mapsOf
+
+    choices, result = reviewed._parameterNode, reviewed._parameterNode.segmentation
+    choices.segmentation = None
+    choices.volumeSWI, choices.volumeTOF = (
+        headless.scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in (0, 1)
+    )
+    layout = headless.scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    reviewed.ui.compareButton.connected["clicked(bool)"]()
+    assert "Probability" not in layout.GetLayoutDescription(LAYOUT)
+    composite, _slice = sideBySide("ThrombusSegProbability")
+    choices.segmentation = result
+    assert "Probability" in layout.GetLayoutDescription(LAYOUT)
+    assert composite.GetForegroundVolumeID() == mapsOf(result)["probability"].GetID()
+    flair, _slice = sideBySide("ThrombusSegFLAIR")
+    choices.volumeFLAIR = choices.volumeTOF
+    assert flair.GetBackgroundVolumeID() == choices.volumeTOF.GetID(), "a volume that is chosen now"
+    reviewed.ui.compareButton.connected["clicked(bool)"]()
+    assert layout.GetViewArrangement() == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+
+
+def test_the_head_is_found_in_a_volume_with_much_air(headless, tools) -> None:
+    from ThrombusSegParts.layouts import headBounds
+
+    values = np.zeros((20, 100, 120), np.float32)
+    values[:, 20:80, 40:90] = 100.0
+    found = headBounds(headless.volume(values, tools.grid(spacing=(2.0, 2.0, 4.0), origin=(0.0, 0.0, 0.0))))
+    assert found[0] == pytest.approx((80.0, 178.0), abs=5) and found[1] == pytest.approx((40.0, 158.0), abs=5)
+    nothing = headBounds(headless.volume(0 * values, tools.grid(spacing=(2.0, 2.0, 4.0), origin=(0.0, 0.0, 0.0))))
+    assert nothing[0] == pytest.approx((0.0, 238.0))
 
 
 def test_surfaces_stand_on_the_axial_slice(result, headless) -> None:
@@ -147,6 +242,59 @@ def test_surfaces_stand_on_the_axial_slice(result, headless) -> None:
         showIn3D(result.segmentation, shown)
         assert bool(result.segmentation.GetDisplayNode().GetVisibility3D()) is shown
         assert [bool(views[name].GetSliceVisible()) for name in views] == [shown, False, False]
+
+
+@pytest.fixture
+def camera(headless):
+    """That of the first 3D view, and before it the one of another view."""
+    made = []
+    for name in ("2", "1"):
+        made.append(headless.scene.AddNewNodeByClass("vtkMRMLCameraNode"))
+        made[-1].SetLayoutName(name)
+    view = slicer.vtkMRMLViewNode()
+    view.SetLayoutName("1")
+    headless.scene.AddNode(view)
+    return made[1]
+
+
+def test_the_first_look_at_a_result_comes_from_the_front_and_above(reviewed, headless, camera, result) -> None:
+    from ThrombusSegParts.candidateTable import candidatePosition
+    from ThrombusSegParts.relabel import Relabeler
+
+    Relabeler(result.segmentation).apply(0.5, 0.0)
+    other = headless.scene.GetNthNodeByClass(0, "vtkMRMLCameraNode")
+    reviewed.ui.surfaceCheckBox.checked = True
+    reviewed.resultPanel.show(result)
+    center = candidatePosition(result.candidates, 0)
+    assert camera.GetFocalPoint() == pytest.approx(center)
+    toward = [eye - point for eye, point in zip(camera.GetPosition(), center, strict=True)]
+    assert toward[0] == pytest.approx(0) and toward[1] > toward[2] > 0.4 * toward[1], "anterior, slightly superior"
+    assert camera.GetViewUp() == (0.0, 0.0, 1.0) and other.GetPosition() == (0.0, 500.0, 0.0)
+    assert result.segmentation.GetDisplayNode().GetVisibility3D()
+    content = result.segmentation.GetSegmentation()
+    assert content.ContainsRepresentation(
+        slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    )
+
+
+def test_a_camera_that_the_user_has_turned_stays(reviewed, headless, tools, tinyWeights, camera) -> None:
+    from ThrombusSegParts.mapDisplay import referenceOf
+
+    first = reviewed._parameterNode.segmentation
+    toggle = reviewed.ui.surfaceCheckBox.connected["toggled(bool)"]
+    toggle(True)
+    aimed = camera.GetPosition()
+    assert aimed != (0.0, 500.0, 0.0)
+    camera.SetPosition(300.0, 10.0, 20.0)
+    toggle(False), toggle(True)
+    assert camera.GetPosition() == (300.0, 10.0, 20.0)
+    inputs = {"SWI": referenceOf(first)}
+    again = reviewed.logic.process(inputs, "cpu", str(tinyWeights), {"registration": "never"})
+    reviewed.onDone(again)
+    assert camera.GetPosition() == (300.0, 10.0, 20.0), "another result on the same volume"
+    inputs = {"SWI": headless.volume(tools.head(7), tools.grid())}
+    reviewed.onDone(reviewed.logic.process(inputs, "cpu", str(tinyWeights), {"registration": "never"}))
+    assert camera.GetPosition() != (300.0, 10.0, 20.0), "another volume, perhaps of another patient"
 
 
 def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_path: Path) -> None:
@@ -168,8 +316,35 @@ def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_pa
     assert set(mapsOf(again)) == {"probability", "SWI", "TOF"} and referenceOf(again) is not None
     table = candidatesOf(again)
     assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
+    told = (table.GetColumnTitle, table.GetColumnUnitLabel, table.GetColumnDescription)
+    assert [tell("Volume (mm³)") for tell in told][:2] == ["mm³", "mm³"] and "blooming" in told[2]("Volume (mm³)")
+    assert table.GetColumnTitle("Rank") == "No." and table.GetUseColumnTitleAsColumnHeader()
     assert voxels(again, "Thrombus") == kept
     assert Relabeler(again).apply(0.5, 0.0) == 3 and voxels(again, "Thrombus") == 37
+
+
+def test_what_is_read_first_fits_a_narrow_panel_and_has_its_unit(headless) -> None:
+    """As many pixels as Slicer's own font takes for a letter, with the margins of a cell; the rest is scrolled to."""
+    from ThrombusSegParts.candidateTable import COLUMNS, candidateTable
+
+    row = {"candidate": 12, "status": "✓ accepted", "probability_max": 0.99, "volume_mm3": 1234.0, "side": "right"}
+    row |= {"length_centreline_mm": 12.34, "length_feret_mm": 11.0, "segment": "M2 superior", "segment_confidence": 0.8}
+    first = ["No.", "Decision", "P %", "mm³", "Len. mm", "Side", "Artery"]
+    assert [column.header for column in COLUMNS[:7]] == first
+    table = candidateTable([row])
+    names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
+    assert names[:7] == [column.name for column in COLUMNS[:7]]
+    assert [table.GetColumnTitle(name) for name in names[:7]] == first
+    widest = [
+        max(len(table.GetColumnTitle(name)), len(table.GetTable().GetValueByName(0, name).ToString())) for name in names
+    ]
+    assert sum(7 * letters + 16 for letters in widest[:7]) <= 450
+    assert table.GetColumnUnitLabel("Volume (mm³)") == "mm³" and table.GetColumnUnitLabel("Side") == ""
+    assert table.GetColumnDescription("Length, centerline (mm)").startswith("Length, centerline (mm): ")
+    del row["length_centreline_mm"]
+    other = candidateTable([row])
+    assert other.GetColumnName(4) == "Length, Feret (mm)", "where no centerline was measured"
+    assert other.GetNumberOfColumns() == table.GetNumberOfColumns() - 1
 
 
 def test_what_was_said_of_a_result_is_said_again_after_a_reload(reviewed, headless) -> None:

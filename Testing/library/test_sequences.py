@@ -44,6 +44,21 @@ NAMES = {
     "Exponential Apparent Diffusion Coefficient": (None, "exponential ADC"),
     "T1 FLAIR": (None, "T1"),
     "TOF_MIP": (None, "projection of an angiogram"),
+    "tof_3d_MIP": (None, "projection of an angiogram"),
+    "TOF_3D_multi-slab_MIP_SAG": (None, "projection of an angiogram"),
+    "3DTOF collapsed": (None, "projection of an angiogram"),
+    "COL:Ax 3D TOF": (None, "projection of an angiogram"),
+    "MIP rotating head MRA": (None, "projection of an angiogram"),
+    "MRA Projection Images": (None, "projection of an angiogram"),
+    "time of flight max intensity": (None, "projection of an angiogram"),
+    "TOFmip": (None, "projection of an angiogram"),
+    "MR angiography MIP": (None, "projection of an angiogram"),
+    "TOF_3D_ship": ("TOF", "TOF"),
+    "TOF column": ("TOF", "TOF"),
+    "t2_swi_tra_mIP": ("SWI", "minIP SWI"),
+    "SWI 3D min intensity": ("SWI", "minIP SWI"),
+    "t2_swi_tra": ("SWI", "SWI"),
+    "Mag_Images t2_swi_tra_p2": ("SWI", "T2*"),
     "gre_field_mapping": (None, "field map"),
     "SWI_QSM": (None, "susceptibility map"),
     "sub-01_part-phase_T2starw": (None, "phase"),
@@ -89,6 +104,11 @@ def test_any_text_is_taken(text: str) -> None:
         ({"ImageType": "DERIVED\\PRIMARY\\DIFFUSION\\ADC"}, "ADC", "image type"),
         ({"ImageType": "ORIGINAL\\PRIMARY\\P\\ND", "SeriesDescription": "SWI"}, None, "phase"),
         ({"ImageType": "DERIVED\\PRIMARY\\MNIP", "SeriesDescription": "SWI"}, "SWI", "minimum"),
+        ({"ImageType": "DERIVED\\SECONDARY\\PROJECTION IMAGE", "SeriesDescription": "TOF"}, None, "maximum"),
+        ({"ImageType": "DERIVED\\PRIMARY\\MIP", "AngioFlag": "Y", "SeriesDescription": "head"}, None, "maximum"),
+        ({"ImageType": "DERIVED\\PRIMARY\\MIP", "SeriesDescription": "SWI"}, "SWI", "projection"),
+        ({"ImageType": "DERIVED\\SECONDARY\\MIP", "SeriesDescription": "FLAIR"}, None, "projection"),
+        ({"ScanningSequence": "GR", "EchoTime": "3.6", "AngioFlag": "Y", "SeriesDescription": "TOF MIP"}, None, "MIP"),
         ({"ScanningSequence": "GR", "EchoTime": "20", "SeriesDescription": "Ax SWI"}, "SWI", "20 ms"),
         ({"ScanningSequence": "GR", "EchoTime": "25.0"}, "SWI", "gradient echo"),
         ({"ScanningSequence": "GR", "EchoTime": "3.6", "AngioFlag": "Y"}, "TOF", "angiographic"),
@@ -112,6 +132,14 @@ def test_what_was_measured_outweighs_the_name_and_says_so() -> None:
     guess = recognise_dicom({"SeriesDescription": "FLAIR", "DiffusionBValue": "1000"})
     assert guess is not None and guess.sequence is Sequence.DWI
     assert "although" in guess.reason and guess.confidence < 0.8
+
+
+def test_the_susceptibility_image_is_surer_than_its_magnitude_and_its_projection() -> None:
+    """All series of such a protocol have its name."""
+    tags = {"ProtocolName": "t2_swi_tra_p2", "ScanningSequence": "GR", "EchoTime": "20"}
+    guesses = [recognise_dicom({**tags, "SeriesDescription": name}) for name in ("SWI_Images", "Mag_Images")]
+    assert [guess.kind for guess in guesses if guess] == ["SWI", "T2*"]
+    assert guesses[0] and guesses[1] and guesses[0].confidence > guesses[1].confidence
 
 
 def test_no_attributes_no_guess() -> None:

@@ -29,6 +29,14 @@ DICOM_TAGS = {
 }
 
 
+#: What the library calls projections, and the sequence that each can stand in for; it counts less than a source volume
+#: (our choice).
+_PROJECTIONS = {"projection of an angiogram": "TOF", "minIP SWI": "SWI"}
+_PROJECTION_SHARE = 0.5
+#: Volumes whose strengths differ by no more are offered as equals (our choice).
+_EQUAL = 0.06
+
+
 @dataclass(frozen=True)
 class Origin:
     """Whose image it is; empty where nobody knows. Compared and never shown."""
@@ -55,6 +63,13 @@ class Candidate:
     confidence: float
     """0..1."""
     origin: Origin
+    isProjection: bool = False
+    """Made of the slices of another volume, which is to be preferred."""
+
+    @property
+    def strength(self) -> float:
+        """How much speaks for it, 0..1, where several volumes are offered."""
+        return self.confidence * (_PROJECTION_SHARE if self.isProjection else 1.0)
 
 
 def candidatesIn(scene: Any) -> list[Candidate]:
@@ -83,8 +98,9 @@ def candidateOf(node: Any) -> Candidate:
         guess = None
     if guess is None:
         return Candidate(node, "", "", "", 0.0, origin)
-    sequence = guess.sequence.value if guess.sequence is not None else ""
-    return Candidate(node, sequence, guess.kind, guess.reason, float(guess.confidence), origin)
+    sequence = guess.sequence.value if guess.sequence is not None else _PROJECTIONS.get(guess.kind, "")
+    known = (sequence, guess.kind, guess.reason, float(guess.confidence), origin)
+    return Candidate(node, *known, isProjection=guess.kind in _PROJECTIONS)
 
 
 def tagsOf(node: Any) -> dict[str, str]:
@@ -103,11 +119,19 @@ def tagsOf(node: Any) -> dict[str, str]:
 def _databaseTags(node: Any) -> dict[str, str]:
     """From the first slice in Slicer's DICOM database; nothing where there is none."""
     database = getattr(slicer, "dicomDatabase", None)
-    instances = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    instances = _instancesOf(node)
     if database is None or not instances or not database.isOpen:
         return {}
     values = {keyword: database.instanceValue(instances[0], tag) for keyword, tag in DICOM_TAGS.items()}
     return {keyword: str(value) for keyword, value in values.items() if value}
+
+
+def _instancesOf(node: Any) -> list[str]:
+    """The node tells which files it was read from; where it does not, its place in the subject hierarchy."""
+    hierarchy, item = _itemOf(node)
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMInstanceUIDName()
+    known = node.GetAttribute("DICOM.instanceUIDs") or (hierarchy.GetItemUID(item, name) if item else "")
+    return str(known or "").split()
 
 
 def originOf(node: Any, tags: Mapping[str, str]) -> Origin:
@@ -147,7 +171,7 @@ def assign(candidates: Iterable[Candidate], kept: Mapping[str, Any]) -> dict[str
     for sequence in SEQUENCES:
         fitting = [each for each in free if each.sequence == sequence and each.origin == origin]
         if fitting and sequence not in kept:
-            chosen[sequence] = max(fitting, key=lambda each: each.confidence)
+            chosen[sequence] = max(fitting, key=lambda each: each.strength)
     return chosen
 
 
@@ -162,9 +186,19 @@ def _richest(candidates: list[Candidate]) -> Origin:
     return best
 
 
-def rivals(chosen: Candidate, sequence: str, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-    """Other volumes of the same patient and study that fit this sequence too."""
+def strangers(chosen: Candidate, sequence: str, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Of each other study, or patient, the volume that fits this sequence best."""
+    best: dict[Origin, Candidate] = {}
     for each in candidates:
-        other = each.node.GetID() != chosen.node.GetID()
+        known = best.get(each.origin)
+        if each.sequence == sequence and each.origin != chosen.origin and (not known or each.strength > known.strength):
+            best[each.origin] = each
+    yield from best.values()
+
+
+def rivals(chosen: Candidate, sequence: str, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Other volumes of the same patient and study that fit this sequence about as well, or better."""
+    for each in candidates:
+        other = each.node.GetID() != chosen.node.GetID() and each.strength >= chosen.strength - _EQUAL
         if other and each.sequence == sequence and each.origin == chosen.origin:
             yield each

@@ -109,6 +109,9 @@ def doubts(sequence: str, candidate: Candidate) -> list[str]:
     if candidate.kind and candidate.sequence != sequence and candidate.confidence >= SURE:
         text = _("This looks like another image ({kind}): {reason}.")
         found.append(text.format(kind=candidate.kind, reason=candidate.reason))
+    elif candidate.isProjection:
+        text = _("A projection ({kind}): {reason}. The slices that it was made of are the better input.")
+        found.append(text.format(kind=candidate.kind, reason=candidate.reason))
     highest = highValue(candidate.node)
     if highest is None:
         found.append(_("All its voxels are the same."))

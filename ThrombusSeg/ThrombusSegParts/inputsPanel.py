@@ -12,7 +12,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from .absenceCost import costText, evaluationOf
-from .inputGuess import Candidate, assign, candidateOf, candidatesIn, rivals
+from .inputGuess import Candidate, assign, candidateOf, candidatesIn, rivals, strangers
 from .inputState import RowState, differenceOf, doubts, referenceOf, stateOf
 from .nodesToFiles import whyUnusable
 from .panelPart import PanelPart
@@ -126,8 +126,11 @@ class InputsPanel(PanelPart):
 
     def fill(self) -> None:
         """Fill the rows that nobody has decided on. Called when volumes have come."""
+        if self.parameterNode is not None and (self._isBusy() or slicer.mrmlScene.IsBatchProcessing()):
+            self._timer.start()  # it is looked at again a little later
+            return
         self._timer.stop()
-        if self.parameterNode is None or self._isBusy() or slicer.mrmlScene.IsBatchProcessing():
+        if self.parameterNode is None:
             return
         self._noteChoices()
         chosen, decided = chosenVolumes(self.parameterNode), self.decided()
@@ -199,14 +202,22 @@ class InputsPanel(PanelPart):
         if candidate is not None:
             state, warnings = self._stateAndWarnings(sequence, candidate, mine[reference], reference)
             reason = self._reason(sequence, candidate)
-            if sequence not in self.decided():
-                fitting = [each.node.GetName() for each in rivals(candidate, sequence, others)]
-                text = _("Would fit too: {names}.")
-                warnings += [text.format(names=", ".join(fitting))] if fitting else []
+            warnings = [*warnings, *self._others(sequence, candidate, others)]
         selector = getattr(self.ui, f"selector{sequence}")
         selector.setToolTip("\n".join(filter(None, (getattr(self.ui, f"label{sequence}").toolTip, reason))))
         self._mark(getattr(self.ui, f"inputState{sequence}"), state.key, state.text)
         self._mark(getattr(self.ui, f"inputWarning{sequence}"), "warning" if warnings else "", "\n".join(warnings))
+
+    def _others(self, sequence: str, candidate: Candidate, others: list[Candidate]) -> list[str]:
+        """What else a row that nobody has decided on could hold; of other studies only while no row is decided."""
+        if sequence in self.decided():
+            return []
+        found = [(_("Would fit too: {names}."), rivals(candidate, sequence, others))]
+        if not self.decided():
+            text = _("Another study in the scene has {names} for this row.")
+            found.append((text, strangers(candidate, sequence, others)))
+        named = [(text, ", ".join(each.node.GetName() for each in fitting)) for text, fitting in found]
+        return [text.format(names=names) for text, names in named if names]
 
     def _stateAndWarnings(
         self, sequence: str, candidate: Candidate, reference: Candidate, name: str

@@ -1,32 +1,53 @@
-"""All sequences side by side, moving together; and the way back to the user's own layout."""
+"""All sequences side by side, moving together, as large as the room allows; and the way back to the user's layout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import slicer
+
+from .nodesToFiles import worldMatrix
 
 #: Of our own layout; any number that no other module uses.
 LAYOUT = 39481
 #: Views of this group follow each other, and those of the user's own layout do not.
 GROUP = 39481
 _TAG = "ThrombusSeg"
-#: Three views beside each other need this, pixels: narrower, their bars would widen the whole window.
-_THREE_COLUMNS = 1000
+#: The view after the last sequence: the reference volume under the probability of a thrombus.
+PROBABILITY = "Probability"
+Overlay = tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]
+"""A volume, and what lies over it."""
+#: Width and height of all views together where there is no application, pixels.
+_ROOM = (1400, 900)
+#: A view needs so much width, pixels: narrower, its bar would widen the whole window; and its bar takes so much height.
+_NARROWEST, _BAR = 330, 25
+#: An axial slice of a head is so much longer than wide.
+_HEAD = 1.25
+#: Slices that are smaller by less are as good (our choice).
+_NEARLY = 0.95
+#: Around the head, of its size.
+_MARGIN = 1.05
+#: Of the probability over its volume.
+_OVERLAY = 0.5
+#: A voxel of the head is brighter than this share of the bright voxels (our choice).
+_INSIDE = 0.15
 
 
-def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> int:
+def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode], overlay: Overlay | None = None) -> int:
     """Show each sequence in an axial view of its own.
 
     Args:
         volumes: by sequence.
+        overlay: shown in one more view.
 
     Returns:
         The layout that was there before, for `restoreLayout`.
     """
     layout = _layoutNode()
     before = layout.GetViewArrangement()
-    description = layoutDescription(tuple(volumes), _room())
+    names = (*volumes, *((PROBABILITY,) if overlay is not None else ()))
+    description = layoutDescription(names, _room())
     if layout.IsLayoutDescription(LAYOUT):
         layout.SetLayoutDescription(LAYOUT, description)
     else:
@@ -35,19 +56,80 @@ def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> i
         layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutNone)
     layout.SetViewArrangement(LAYOUT)
     for name, volume in volumes.items():
-        composite = _compositeOf(_TAG + name)
-        if composite is not None:
-            composite.SetBackgroundVolumeID(volume.GetID())
-            composite.SetForegroundVolumeID(None)
-            composite.SetLinkedControl(True)
-    if hasattr(slicer, "app"):  # not where there is no application
-        slicer.util.resetSliceViews()
+        _show(name, volume, None)
+    showOverlay(overlay)
     return before
 
 
-def _room() -> int:
-    """Width of all views together, pixels."""
-    return int(slicer.app.layoutManager().viewport().width) if hasattr(slicer, "app") else _THREE_COLUMNS
+def showOverlay(overlay: Overlay | None) -> bool:
+    """Show a map over its volume in the view made for that; False where there is none in the layout."""
+    if overlay is not None:
+        _show(PROBABILITY, *overlay)
+    return f'"{_TAG}{PROBABILITY}"' in (_layoutNode().GetLayoutDescription(LAYOUT) or "")
+
+
+def _show(name: str, volume: slicer.vtkMRMLScalarVolumeNode, over: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+    composite = _viewNode("vtkMRMLSliceCompositeNode", name)
+    if composite is None:  # before the application has made it
+        return
+    composite.SetBackgroundVolumeID(volume.GetID())
+    composite.SetForegroundVolumeID(over.GetID() if over is not None else None)
+    composite.SetForegroundOpacity(_OVERLAY)
+    composite.SetLinkedControl(True)
+
+
+def fitViews(volume: slicer.vtkMRMLScalarVolumeNode, position: tuple[float, float, float] | None) -> None:
+    """Show the whole head in every view, all at one scale, with the slice through a point (RAS, mm) where one is given.
+
+    Args:
+        volume: in which the head is looked for.
+    """
+    bounds = headBounds(volume)
+    right, anterior, superior = ((low + high) / 2 for low, high in bounds)
+    width, height = (_MARGIN * (high - low) for low, high in bounds[:2])
+    views = [node for node in _nodes("vtkMRMLSliceNode") if isCompareView(node)]
+    sizes = [view.GetDimensions() for view in views]
+    scale = max((max(width / max(1, size[0]), height / max(1, size[1])) for size in sizes), default=1.0)
+    for view, size in zip(views, sizes, strict=True):
+        view.SetXYZOrigin(0.0, 0.0, 0.0)
+        view.SetFieldOfView(scale * max(1, size[0]), scale * max(1, size[1]), view.GetFieldOfView()[2])
+        view.JumpSliceByCentering(right, anterior, superior if position is None else position[2])
+
+
+def headBounds(volume: slicer.vtkMRMLScalarVolumeNode) -> list[tuple[float, float]]:
+    """Lowest and highest R, A and S (mm) of what is not air; of the whole volume where nothing stands out."""
+    array = slicer.util.arrayFromVolume(volume)
+    steps = [max(1, round(size / 64)) for size in array.shape]
+    sample = array[:: steps[0], :: steps[1], :: steps[2]]
+    ordered = sample.ravel().copy()
+    ordered.sort()
+    places = (sample > _INSIDE * float(ordered[int(0.98 * (ordered.size - 1))])).nonzero()
+    edges = []
+    for axis, step, size in zip(places, steps, array.shape, strict=True):
+        axis = step * axis
+        axis.sort()
+        edges.append((int(axis[axis.size // 100]), int(axis[-1 - axis.size // 100])) if axis.size else (0, size - 1))
+    matrix = worldMatrix(volume)
+    corners = [matrix.MultiplyPoint((i, j, k, 1.0)) for k in edges[0] for j in edges[1] for i in edges[2]]
+    return [(min(each[axis] for each in corners), max(each[axis] for each in corners)) for axis in range(3)]
+
+
+def isCompareView(node: Any) -> bool:
+    """Whether a slice node, or its composite node, belongs to a view side by side."""
+    return str(node.GetLayoutName() or "").startswith(_TAG)
+
+
+def isProbabilityView(node: Any) -> bool:
+    """Whether it is the one that always shows the probability."""
+    return bool(node.GetLayoutName() == _TAG + PROBABILITY)
+
+
+def _room() -> tuple[int, int]:
+    """Width and height of all views together, pixels."""
+    if not hasattr(slicer, "app"):
+        return _ROOM
+    viewport = slicer.app.layoutManager().viewport()
+    return int(viewport.width), int(viewport.height)
 
 
 def restoreLayout(before: int) -> None:
@@ -60,15 +142,28 @@ def isComparing() -> bool:
     return _layoutNode().GetViewArrangement() == LAYOUT
 
 
-def layoutDescription(names: tuple[str, ...], room: int = _THREE_COLUMNS) -> str:
-    """Slicer's XML: views in two or three columns, as the room (pixels) allows."""
-    most = 3 if room >= _THREE_COLUMNS else 2
-    columns = min(most, len(names)) if len(names) != 4 else 2
+def layoutDescription(names: tuple[str, ...], room: tuple[int, int] = _ROOM) -> str:
+    """Slicer's XML: views in so many columns that slices of a head are as large as can be in this room (pixels)."""
+    columns = columnsFor(len(names), room)
     rows = [names[start : start + columns] for start in range(0, len(names), columns)]
     lines = "".join(
         f'<item><layout type="horizontal">{"".join(_view(name) for name in row)}</layout></item>' for row in rows
     )
     return f'<layout type="vertical" split="true">{lines}</layout>'
+
+
+def columnsFor(count: int, room: tuple[int, int]) -> int:
+    """How many views stand beside each other; the fewest of those that come near to the best."""
+    width, height = room
+    most = max(2, width // _NARROWEST)
+
+    def size(columns: int) -> float:
+        rows = -(-count // columns)
+        return min(width / columns, (height / rows - _BAR) / _HEAD)
+
+    choices = range(1, max(1, min(most, count)) + 1)
+    best = max(size(each) for each in choices)
+    return next(each for each in choices if size(each) >= _NEARLY * best)
 
 
 def _view(name: str) -> str:
@@ -81,13 +176,14 @@ def _view(name: str) -> str:
     )
 
 
-def _compositeOf(tag: str) -> slicer.vtkMRMLSliceCompositeNode | None:
+def _viewNode(kind: str, name: str) -> Any:
+    """The node of this kind of the view of a sequence; None before the application has made it."""
+    return next((node for node in _nodes(kind) if node.GetLayoutName() == _TAG + name), None)
+
+
+def _nodes(kind: str) -> list[Any]:
     scene = slicer.mrmlScene
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
-        node = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
-        if node.GetLayoutName() == tag:
-            return node
-    return None
+    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
 
 
 def _layoutNode() -> slicer.vtkMRMLLayoutNode:

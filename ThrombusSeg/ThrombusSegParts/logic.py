@@ -19,10 +19,11 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
+from .earlierResults import placeBeside, placeInstead, removeResult
 from .errors import SegmentationCancelled, SegmentationError
 from .parameterNode import ThrombusSegParameterNode
 from .relabel import rememberMask
-from .resultToScene import ResultFiles, SegmentationResult, placeResult
+from .resultToScene import ResultFiles, SegmentationResult
 from .run import OnDone, OnError, OnProgress, Run, prepareRun
 from .workerProcess import WorkerProcess
 from .workerPython import chosenPython, workerStart
@@ -117,6 +118,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         onProgress: OnProgress | None = None,
         onDone: OnDone | None = None,
         onError: OnError | None = None,
+        replaceEarlier: bool = False,
     ) -> None:
         """Begin, and return at once. Exactly one of `onDone` and `onError` is called later, from `poll`.
 
@@ -127,6 +129,8 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             options: threshold, minimum_volume_mm3, registration, as the worker knows them.
             name: of the folder in the subject hierarchy; by default it tells the time.
             onError: gets a `SegmentationCancelled` when the run was stopped.
+            replaceEarlier: an earlier result that was started so, on the same volumes, leaves the scene after `onDone`,
+                unless somebody has worked on it. Without this every result stays.
 
         Raises:
             InputVolumeError: a volume cannot be used. SegmentationError: a run is going on, or there is no worker.
@@ -138,6 +142,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         name = name or f"Thrombus segmentation {time.strftime('%Y-%m-%d %H:%M:%S')}"
         run = prepareRun(str(self._runs), name, inputs, self._temporaryFolder)
         run.onProgress, run.onDone, run.onError = onProgress, onDone, onError
+        run.replacesEarlier = replaceEarlier
         try:
             self._sendToWorker(run.command(weights, device, options or {}))
         except BaseException:
@@ -157,6 +162,9 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         onProgress: OnProgress | None = None,
     ) -> SegmentationResult:
         """Segment, and return the nodes when they are there; for scripts. Arguments as for `startProcess`.
+
+        The nodes are always new: no earlier result leaves the scene or is written over, and the panel replaces none of
+        these later. A script that wants room removes them itself.
 
         Raises:
             SegmentationError and what `startProcess` raises; then nothing was added to the scene.
@@ -186,6 +194,10 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         self._run.stoppedBecause = because
         if self._worker is not None:
             self._worker.send({"command": "cancel", "id": self._run.identifier})
+
+    def whyStopping(self) -> str | None:
+        """Why the run is being stopped, "" if the user asked for it; None where none is."""
+        return self._run.stoppedBecause if self._run is not None and self._run.deadline is not None else None
 
     def close(self) -> None:
         """End the run and the worker now; for the end of the module or of the application."""
@@ -250,7 +262,8 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             if run.files.readNext():
                 self._onProgress({"value": 1.0, "stage": "loading"})
                 return
-            result = placeResult(self.scene, run.files, run.name)
+            place = placeInstead if run.replacesEarlier else placeBeside
+            result, leaving = place(self.scene, run.files, run.name)
             rememberMask(result.segmentation)
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._failToLoad(error)
@@ -258,8 +271,12 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         self._run = None
         run.clean()
         logging.info("Segmentation done: %s candidates", len(result.summary["candidates"]))
-        if run.onDone is not None:
-            run.onDone(result)
+        try:
+            if run.onDone is not None:
+                run.onDone(result)
+        finally:
+            for each in leaving:
+                removeResult(each)
 
     def _failToLoad(self, error: Exception) -> None:
         logging.error("The result could not be loaded", exc_info=error)

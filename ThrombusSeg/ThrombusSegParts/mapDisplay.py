@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import slicer
 
+from .layouts import isCompareView, isProbabilityView
 from .mapTexts import mapText
 from .nodesToFiles import RESULT_ATTRIBUTE
 from .resultToScene import ATTRIBUTE
@@ -40,9 +41,11 @@ def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: flo
     scene = segmentation.GetScene()
     role = segmentation.GetReferenceImageGeometryReferenceRole()
     for view in _sliceComposites(scene):
+        if isProbabilityView(view):
+            continue
         foreground = scene.GetNodeByID(view.GetForegroundVolumeID() or "")
         if chosen is not None:
-            if segmentation.GetNodeReferenceID(role):
+            if segmentation.GetNodeReferenceID(role) and not isCompareView(view):
                 view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
             view.SetForegroundVolumeID(chosen.GetID())
             view.SetForegroundOpacity(opacity)
@@ -79,10 +82,11 @@ def _showLegend(volume: slicer.vtkMRMLScalarVolumeNode, title: str, shown: bool)
 
 
 def showReference(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-    """Show the reference volume in every slice view."""
+    """Show the reference volume in every slice view but those of single sequences."""
     role = segmentation.GetReferenceImageGeometryReferenceRole()
     for view in _sliceComposites(segmentation.GetScene()):
-        view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
+        if not isCompareView(view):
+            view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
 
 
 def jumpTo(scene: slicer.vtkMRMLScene, position: tuple[float, float, float]) -> None:

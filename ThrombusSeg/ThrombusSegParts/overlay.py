@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import slicer
@@ -14,8 +13,6 @@ FILL, OUTLINE = 0.15, 1.0
 _LINE_PIXELS = 2
 #: The slice view whose slice is shown in the 3D view too; more would hide what lies behind them.
 _SURROUNDINGS = "Red"
-#: Of the camera from the thrombus, mm: with Slicer's angle of 30 degrees a head fills the view.
-_DISTANCE = 400.0
 
 
 def styleOverlay(display: slicer.vtkMRMLSegmentationDisplayNode) -> None:
@@ -50,21 +47,8 @@ def showIn3D(segmentation: slicer.vtkMRMLSegmentationNode, shown: bool) -> None:
     for node in _nodes(segmentation, "vtkMRMLSliceNode"):
         if node.GetLayoutName() == _SURROUNDINGS:
             node.SetSliceVisible(shown)
-    if shown:
-        for node in _nodes(segmentation, "vtkMRMLCameraNode"):
-            _lookAt(node, segmentation.GetSegmentCenterRAS(SEGMENTS[0].name) or segmentation.GetSegmentCenterRAS(""))
 
 
 def _nodes(segmentation: slicer.vtkMRMLSegmentationNode, kind: str) -> list[Any]:
     scene = segmentation.GetScene()
     return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
-
-
-def _lookAt(camera: slicer.vtkMRMLCameraNode, center: Sequence[float] | None) -> None:
-    """From in front and above, so that the axial slice is seen and does not hide the artery."""
-    if center is None:
-        return
-    camera.SetFocalPoint(*center)
-    camera.SetPosition(center[0], center[1] + _DISTANCE * 0.64, center[2] + _DISTANCE * 0.77)
-    camera.SetViewUp(0.0, 0.0, 1.0)
-    camera.ResetClippingRange()

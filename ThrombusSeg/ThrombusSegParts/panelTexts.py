@@ -61,7 +61,14 @@ def relabelText(count: int, threshold: float, minimumVolume: float) -> str:
 
 def _withWarnings(text: str, result: SegmentationResult) -> str:
     """A warning belongs where the answer is read."""
-    return "\n".join([text, *result.summary.get("warnings", ())])
+    return "\n".join([text, *result.summary.get("warnings", ()), *_keptText(result)])
+
+
+def _keptText(result: SegmentationResult) -> list[str]:
+    if not result.keptEarlier:
+        return []
+    text = _("The earlier result is kept, as it was reviewed, changed or saved; this one is called {name}.")
+    return [text.format(name=result.segmentation.GetName())]
 
 
 def detailsText(result: SegmentationResult) -> str:

@@ -19,11 +19,12 @@ from .library import importLibrary
 from .mapDisplay import candidatesOf, mapsOf, referenceOf
 from .resultToScene import ATTRIBUTE, CANDIDATES
 from .terminology import SEGMENTS
-from .voxels import maskOf
+from .voxels import labelsOf, maskOf
 
-__all__ = ["CHECKSUM", "Relabeler", "imageOf", "isCorrected", "maskOf", "rememberMask", "settingsOf"]
+__all__ = ["CHECKSUM", "Relabeler", "imageOf", "isChanged", "isCorrected", "maskOf", "rememberMask", "settingsOf"]
 
-CHECKSUM = ATTRIBUTE + "MaskChecksum"
+#: Of the thrombus, and of both segments, as a run or a slider wrote them.
+CHECKSUM, LABELS_CHECKSUM = ATTRIBUTE + "MaskChecksum", ATTRIBUTE + "LabelsChecksum"
 THROMBUS, INFARCT = (kind.name for kind in SEGMENTS)
 
 
@@ -44,11 +45,18 @@ def isCorrected(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
     return known is not None and (mask is None or known != _checksum(mask))
 
 
+def isChanged(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether thrombus or infarct were changed by somebody; also where nobody can tell."""
+    known, labels = segmentation.GetAttribute(LABELS_CHECKSUM), labelsOf(segmentation)
+    return known is None or labels is None or known != _checksum(labels)
+
+
 def rememberMask(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-    """What the thrombus is now was not made by hand."""
+    """What thrombus and infarct are now was not made by hand."""
     mask = maskOf(segmentation, THROMBUS)
     if mask is not None:
         segmentation.SetAttribute(CHECKSUM, _checksum(mask))
+        segmentation.SetAttribute(LABELS_CHECKSUM, _checksum(labelsOf(segmentation)))
 
 
 class Relabeler:
@@ -73,6 +81,7 @@ class Relabeler:
         self._infarct = infarct > 0 if infarct is not None else slicer.util.arrayFromVolume(maps["probability"]) > 2
         self._labelmap = self._emptyLabelmap(maps["probability"])
         self._written = -1
+        self._ownLabels = not isChanged(segmentation)
 
     def isCurrent(self) -> bool:
         """Whether the thrombus is still what this has written last."""
@@ -118,6 +127,8 @@ class Relabeler:
         if shown:
             self.segmentation.CreateClosedSurfaceRepresentation()
         self.segmentation.SetAttribute(CHECKSUM, _checksum(thrombus.astype("uint8")))
+        if self._ownLabels:
+            self.segmentation.SetAttribute(LABELS_CHECKSUM, _checksum(values))
         self._written = self._labelmap.GetMTime()
         self.segmentation.Modified()
 

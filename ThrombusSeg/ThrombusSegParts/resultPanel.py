@@ -9,8 +9,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .camera import lookAtFirst
 from .candidateTable import candidatePosition
-from .layouts import compareSequences, isComparing, restoreLayout
+from .layouts import Overlay, compareSequences, fitViews, isComparing, restoreLayout, showOverlay
 from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
 from .mapTexts import mapText
 from .overlay import setOverlay, showIn3D, showInfarct
@@ -32,6 +33,7 @@ class ResultPanel(PanelPart):
         super().__init__(ui, connects=False)  # the run section has the same form
         self._relabeler: Relabeler | None = None
         self._layoutBefore: int | None = None
+        self._compared: list[str] = []  # sequences and volumes that are side by side
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
@@ -53,6 +55,7 @@ class ResultPanel(PanelPart):
         self._say(result.segmentation, resultText(result))
         showReference(result.segmentation)
         self._jump(result.candidates, 0)
+        self._show3D(result.segmentation)
 
     def showCase(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> None:
         """A case of a work list was opened: its reference volume in all views."""
@@ -63,6 +66,7 @@ class ResultPanel(PanelPart):
         if segmentation is not None:
             showReference(segmentation)
             slicer.util.resetSliceViews()
+            self._show3D(segmentation)
 
     def fail(self) -> None:
         """A run gave no result; one that is shown stays, and so does what was said of it."""
@@ -90,13 +94,15 @@ class ResultPanel(PanelPart):
             self._relabeler = None
         if segmentation is not None and segmentation is not self._said:  # of an earlier session, or a loaded scene
             self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
+        elif segmentation is None and self._said is not None:  # it was deleted, or another choice was made
+            self.forgetResult()
         self._filling = True
         self._updateMaps()
         self._updateSliders(busy)
         for widget in (self.ui.infarctCheckBox, self.ui.surfaceCheckBox, self.ui.fillSlider, self.ui.outlineSlider):
             widget.enabled = segmentation is not None
-        present = [volume for volume in chosenVolumes(self.parameterNode).values() if volume is not None]
-        self.ui.compareButton.enabled = len(present) > 1 or self._layoutBefore is not None
+        self.ui.compareButton.enabled = len(self._volumes()) > 1 or self._layoutBefore is not None
+        self._updateComparison()
         self._filling = False
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
             setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
@@ -135,6 +141,14 @@ class ResultPanel(PanelPart):
         """Surfaces in the 3D view."""
         if not self._filling and self.segmentation is not None:
             showIn3D(self.segmentation, bool(shown))
+            if shown:
+                lookAtFirst(self.segmentation)
+
+    def _show3D(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """What comes is seen in the 3D view as what was there before."""
+        if self.ui.surfaceCheckBox.checked:
+            showIn3D(segmentation, True)
+        lookAtFirst(segmentation)
 
     def onCompare(self) -> None:
         """All sequences side by side; pressed again, back to the user's own layout."""
@@ -142,11 +156,49 @@ class ResultPanel(PanelPart):
             restoreLayout(self._layoutBefore)
             self._layoutBefore = None
         elif self.parameterNode is not None:
-            volumes = {key: node for key, node in chosenVolumes(self.parameterNode).items() if node is not None}
-            before = compareSequences(volumes)
+            before = self._compare()
             self._layoutBefore = self._layoutBefore if isComparing() and self._layoutBefore is not None else before
-            # The new views set themselves up when the application has drawn them, and would forget an earlier jump.
-            qt.QTimer.singleShot(_VIEWS_MILLISECONDS, lambda: self.jumpToRow(0))
+        self._showCompareButton()
+
+    def _compare(self) -> int:
+        self._compared = self._identifiers()
+        before = compareSequences(self._volumes(), self._overlay())
+        if self.segmentation is not None:
+            showMap(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
+        # The new views set themselves up when the application has drawn them, and would forget what they are told now.
+        qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.fitViews)
+        return before
+
+    def fitViews(self) -> None:
+        """The whole head in each view side by side, all at one scale, on the slice of the most suspicious candidate."""
+        volumes = list(self._volumes().values()) if self.parameterNode is not None else []
+        if volumes and isComparing():
+            overlay = self._overlay()
+            table = candidatesOf(self.segmentation) if overlay is not None else None
+            fitViews(overlay[0] if overlay is not None else volumes[0], candidatePosition(table, 0))
+
+    def _volumes(self) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+        return {key: node for key, node in chosenVolumes(self.parameterNode).items() if node is not None}
+
+    def _identifiers(self) -> list[str]:
+        return [f"{key} {node.GetID()}" for key, node in self._volumes().items()]
+
+    def _overlay(self) -> Overlay | None:
+        """Reference and probability of the result shown, where it was made of a chosen volume."""
+        reference = referenceOf(self.segmentation) if self.segmentation is not None else None
+        probability = mapsOf(self.segmentation).get("probability")
+        mine = reference is not None and reference in self._volumes().values()
+        return (reference, probability) if mine and probability is not None else None
+
+    def _updateComparison(self) -> None:
+        """Other volumes, or another result, may have come while the sequences are side by side."""
+        if self._layoutBefore is not None and isComparing() and self._volumes():
+            overlay = self._overlay()
+            if self._compared != self._identifiers() or (not showOverlay(overlay) and overlay is not None):
+                self._compare()
+        self._showCompareButton()
+
+    def _showCompareButton(self) -> None:
         comparing = self._layoutBefore is not None and isComparing()
         self.ui.compareButton.text = _("Back to my layout") if comparing else _("Side by side")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .candidateTable import candidateTable
 from .mapColors import createMapColors, findMapColors
 from .nodesToFiles import RESULT_ATTRIBUTE, WrittenVolume, readVolume
 from .overlay import styleOverlay
+from .removal import removeNodes
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 
@@ -25,6 +27,10 @@ ATTRIBUTE = "ThrombusSeg."
 CANDIDATES = ATTRIBUTE + "Candidates"
 #: Prefix of the references from a result to the volumes it was made of, by sequence.
 INPUT = ATTRIBUTE + "Input"
+
+#: What the segmentation of a result is called.
+TITLE = "Thrombus segmentation"
+_TABLE_TITLE = "Thrombus candidates"
 
 #: Where a grid of a result and its reference volume may differ, in mm: NIfTI keeps the geometry in single precision.
 _GRID_TOLERANCE_MM = 1e-2
@@ -48,6 +54,8 @@ class SegmentationResult:
     """Of the subject hierarchy."""
     summary: Mapping[str, Any] = field(repr=False)
     """The content of result.json."""
+    keptEarlier: bool = False
+    """An earlier result of the panel on the same volumes is still there, as somebody has worked on it."""
 
     @property
     def thrombusFound(self) -> bool:
@@ -88,12 +96,15 @@ class ResultFiles:
         return True
 
 
-def placeResult(scene: slicer.vtkMRMLScene, files: ResultFiles, name: str) -> SegmentationResult:
-    """Add the nodes of a result to the scene.
+def placeResult(
+    scene: slicer.vtkMRMLScene, files: ResultFiles, name: str, leaving: Sequence[slicer.vtkMRMLNode] = ()
+) -> SegmentationResult:
+    """Add the nodes of a result to the scene; where names are taken, all of them end alike: "run 2".
 
     Args:
         files: all of them read.
         name: of the folder.
+        leaving: nodes that are about to leave the scene, whose names are free.
 
     Raises:
         KeyError, ValueError: something does not fit; the scene is as it was.
@@ -101,7 +112,7 @@ def placeResult(scene: slicer.vtkMRMLScene, files: ResultFiles, name: str) -> Se
     maps = {key: volume for key, volume in files.images.items() if key != "segmentation"}
     segmentation = _segmentation(files.images["segmentation"], files.reference)
     table = candidateTable(files.summary["candidates"])
-    placed = _Placed(scene, name, files.reference.node)
+    placed = _Placed(scene, name, files.reference.node, _ending(scene, leaving))
     try:
         result = placed.all(segmentation, maps, table, files.summary)
     except BaseException:
@@ -175,8 +186,11 @@ def _segmentation(labels: slicer.vtkMRMLScalarVolumeNode, reference: WrittenVolu
 class _Placed:
     """Adds nodes to the scene and can take all of them back."""
 
-    def __init__(self, scene: slicer.vtkMRMLScene, name: str, reference: slicer.vtkMRMLScalarVolumeNode) -> None:
+    def __init__(
+        self, scene: slicer.vtkMRMLScene, name: str, reference: slicer.vtkMRMLScalarVolumeNode, ending: str
+    ) -> None:
         self._scene = scene
+        self._ending = ending
         self._name = name
         self._reference = reference
         self._nodes: list[slicer.vtkMRMLNode] = []
@@ -198,16 +212,15 @@ class _Placed:
         self._nodes.append(display)
         styleOverlay(display)
         segmentation.SetAndObserveDisplayNodeID(display.GetID())
-        self._add(segmentation, "Thrombus segmentation", "segmentation")
+        self._add(segmentation, TITLE, "segmentation")
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self._reference)
         for key, value in _facts(summary).items():
             segmentation.SetAttribute(ATTRIBUTE + key, value)
         for key, volume in maps.items():
-            title = "Thrombus probability" if key == "probability" else f"Attention {key}"
-            self._add(volume, title, key)
+            self._add(volume, _titleOf(key), key)
             self._display(volume, key)
             segmentation.SetNodeReferenceID(ATTRIBUTE + key, volume.GetID())
-        self._add(table, "Thrombus candidates", "candidates")
+        self._add(table, _TABLE_TITLE, "candidates")
         segmentation.SetNodeReferenceID(ATTRIBUTE + "candidates", table.GetID())
         attention = {key: volume for key, volume in maps.items() if key != "probability"}
         return SegmentationResult(
@@ -227,13 +240,7 @@ class _Placed:
         """Remove what was added, and show again what was hidden."""
         for display in self._hidden:
             display.SetVisibility(True)
-        for node in reversed(self._nodes):
-            count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
-            displays = [node.GetNthDisplayNode(index) for index in range(count)]
-            self._hierarchy.RemoveItem(self._hierarchy.GetItemByDataNode(node), False, False)
-            for added in (*displays, node):
-                if self._scene.IsNodePresent(added):
-                    self._scene.RemoveNode(added)
+        removeNodes(self._scene, reversed(self._nodes))
         self._hierarchy.RemoveItem(self._folder)
 
     def _createFolder(self) -> int:
@@ -245,7 +252,7 @@ class _Placed:
         return self._hierarchy.CreateFolderItem(parent, self._name)
 
     def _add(self, node: slicer.vtkMRMLNode, title: str, role: str) -> None:
-        node.SetName(self._scene.GenerateUniqueName(title))
+        node.SetName(title + self._ending)
         node.SetAttribute(RESULT_ATTRIBUTE, role)
         self._scene.AddNode(node)
         self._nodes.append(node)
@@ -273,6 +280,20 @@ class _Placed:
             display.AutoThresholdOff()
             display.ApplyThresholdOn()
             display.SetThreshold(_DRAWN_FROM, 1.0)
+
+
+def _titleOf(key: str) -> str:
+    return "Thrombus probability" if key == "probability" else f"Attention {key}"
+
+
+def _ending(scene: slicer.vtkMRMLScene, leaving: Sequence[slicer.vtkMRMLNode]) -> str:
+    """What tells the nodes of this result from those of others; nothing for the first one."""
+    gone = {node.GetID() for node in leaving}
+    nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
+    taken = {node.GetName() for node in nodes if node.GetID() not in gone}
+    titles = (TITLE, _TABLE_TITLE, *(_titleOf(key) for key in ("probability", *SEQUENCES)))
+    endings = ("" if number == 1 else f" run {number}" for number in count(1))
+    return next(ending for ending in endings if not taken & {title + ending for title in titles})
 
 
 def _facts(summary: Mapping[str, Any]) -> dict[str, str]:

@@ -35,6 +35,8 @@ class Run:
     """Set by a cancel: when time.monotonic() passes it, the worker is ended by force."""
     files: ResultFiles | None = None
     """Set when the worker has done its part."""
+    replacesEarlier: bool = False
+    """Whether an earlier result on the same volumes, which nobody has worked on, leaves when this one is there."""
     stoppedBecause: str = ""
     """Why a run ends early; empty when the user asked for it."""
 

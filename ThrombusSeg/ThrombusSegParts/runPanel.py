@@ -54,6 +54,7 @@ class RunPanel(PanelPart):
         self._requirements = requirements
         self._onBusy, self._onDone, self._onFailed, self._onInstalled = onBusy, onDone, onFailed, onInstalled
         self._stage = ""
+        self._isFormer = False  # whether the run belongs to a scene that is closed
         self._kind = ""
         self._timeLeft = TimeLeft()
         self._warmed = ""
@@ -88,8 +89,17 @@ class RunPanel(PanelPart):
             self.warm()
 
     def forgetResult(self) -> None:
-        """The scene was closed or replaced."""
-        if not self._logic.isBusy():
+        """The scene was closed or replaced: a run that is being stopped was one of the scene before."""
+        because = self._logic.whyStopping()
+        if self._logic.isBusy() and because is None:
+            return  # a scene was added to the one that is open
+        self._clock.stop()
+        self._showIdle(because or "")
+        self._isFormer = because is not None
+
+    def onSceneLoaded(self) -> None:
+        """Another scene is there: what was said of the one before does not concern it."""
+        if self._isFormer:
             self._showIdle("")
 
     def close(self) -> None:
@@ -164,6 +174,7 @@ class RunPanel(PanelPart):
             onProgress=self.onProgress,
             onDone=self.onDone,
             onError=self.onError,
+            replaceEarlier=True,
         )
 
     def _install(self) -> None:
@@ -197,6 +208,8 @@ class RunPanel(PanelPart):
 
     def _showStage(self) -> None:
         """What is being done, and how long it will take if that is known."""
+        if self._isFormer:
+            return
         left = timeLeftText(self._timeLeft.seconds())
         text = stageText(self._stage)
         self.ui.stageLabel.text = _("{stage} - {left}").format(stage=text, left=left) if left else text
@@ -216,7 +229,11 @@ class RunPanel(PanelPart):
     def onError(self, error: SegmentationError) -> None:
         """Called when there is no result; says so on the panel, without a dialog."""
         self._clock.stop()
-        self._tell(error)
+        if self._isFormer:
+            self._isFormer = False
+            self.log(str(error))
+        else:
+            self._tell(error)
         if not isinstance(error, SegmentationCancelled):
             self._onFailed(error)
         self._onBusy()

@@ -44,6 +44,13 @@ def _rule(pattern: str, sequence: Sequence | None, kind: str, confidence: float 
     return _Rule(expression, sequence, kind, confidence)
 
 
+#: Between two words of a name, in any distance, or glued.
+_GAP = r"(?:[^a-z].*?(?<![a-z]))?"
+_ANGIOGRAM = rf"{_PLANE}(?:tof|mra|angio|time[-_ ]of[-_ ]flight)[a-z]*"
+_MAXIMUM = r"m(?:ax)?[-_ ]?ips?|max(?:imum)?[-_ ]?int\w*|proj(?:ection)?s?|pjn|col(?=:)|collapsed?|tumble"
+_SUSCEPTIBILITY = rf"{_PLANE}(?:e?swi|e?swan|ven[-_ ]?bold|suscept)[a-z]*"
+_MINIMUM = r"m(?:in|n)?[-_ ]?ips?|min(?:imum)?[-_ ]?int\w*"
+
 _HIGH_B = r"b[-_ =]?(?:[4-9]\d\d|[1-9]\d\d\d)"
 
 NAME_RULES: tuple[_Rule, ...] = (
@@ -56,11 +63,12 @@ NAME_RULES: tuple[_Rule, ...] = (
     _rule(r"(?:gre[-_ ]?)?field[-_ ]?map(?:ping)?", None, "field map"),
     _rule(r"perf(?:usion)?|dsc|pwi|asl|cbf|cbv|mtt|tmax|ttp", None, "perfusion"),
     _rule(r"[dr]?adc(?:[-_ ]?map)?|apparent[-_ ]?diffusion\w*|average[-_ ]?dc", Sequence.ADC, "ADC", 0.95),
-    _rule(r"(?:tof|mra|angio)[-_ ]?m[-_ ]?ip|m[-_ ]?ip[-_ ]?(?:tof|mra|angio)", None, "projection of an angiogram"),
+    _rule(rf"{_ANGIOGRAM}{_GAP}(?:{_MAXIMUM})|(?:{_MAXIMUM}){_GAP}{_ANGIOGRAM}", None, "projection of an angiogram"),
     _rule(rf"(?:[a-z0-9]*[-_ ])?{_HIGH_B}(?:t|\w*trace\w*)?|dwi[-_ ]?\d{{3,4}}", Sequence.DWI, "DWI"),
     _rule(r"b[-_ =]?0(?:[-_ ]?(?:images?|map|t))?|bnull", None, "b0 image"),
-    _rule(r"(?:swi|swan|ven[-_ ]?bold)[-_ ]?(?:m|min)[-_ ]?ip|min[-_ ]?ip(?:[-_ ]?swi)?|mip[-_ ]?images?(?:\(sw\))?",
-          Sequence.SWI, "minIP SWI", 0.85),
+    _rule(rf"{_SUSCEPTIBILITY}{_GAP}(?:{_MINIMUM})|(?:{_MINIMUM}){_GAP}{_SUSCEPTIBILITY}|min[-_ ]?ip"
+          r"|mip[-_ ]?images?(?:\(sw\))?", Sequence.SWI, "minIP SWI", 0.85),
+    _rule(r"mag(?:nitude)?[-_ ]?images?", Sequence.SWI, "T2*", 0.6),  # their protocol is often called SWI
     _rule(r"e?swi[a-z]?|e?swan|ven[-_ ]?bold|suscept\w*", Sequence.SWI, "SWI", 0.95),
     _rule(r"t2[-_ ]?(?:\*|star|fl2d|ffe|gre)\w*|(?:fl2d|gre|ffe)[-_ ]?\w*hemo\w*|hemo\w*|megre", Sequence.SWI, "T2*"),
     _rule(r"t1\w*[-_ ]?(?:w[-_ ]?)?(?:flair|tirm)", None, "T1"),
@@ -76,7 +84,18 @@ NAME_RULES: tuple[_Rule, ...] = (
 )  # fmt: skip
 
 #: What an echo time cannot tell apart from the susceptibility image itself: here the name has the last word.
-_NAMED_ONLY = frozenset({"phase", "susceptibility map", "field map", "localizer", "mask or map", "perfusion", "T1"})
+_NAMED_ONLY = frozenset(
+    {
+        "phase",
+        "susceptibility map",
+        "field map",
+        "localizer",
+        "mask or map",
+        "perfusion",
+        "T1",
+        "projection of an angiogram",
+    }
+)
 #: Maps computed from diffusion images may keep the b-value of their source.
 _DIFFUSION_MAPS = frozenset({"ADC", "exponential ADC", "diffusion tensor"})
 
@@ -99,7 +118,7 @@ def recognise_dicom(tags: Mapping[str, str]) -> Guess | None:
     where the measurement cannot tell: phase from magnitude by echo time, or a computed map from its source by b-value.
     """
     named = recognise_name(" ".join(tags.get(key, "") for key in ("SeriesDescription", "ProtocolName", "SequenceName")))
-    measured = _from_image_type(tags) or _from_b_value(tags, named) or _from_timing(tags, named)
+    measured = _from_image_type(tags, named) or _from_b_value(tags, named) or _from_timing(tags, named)
     if measured is None or (named is not None and measured.sequence is named.sequence and measured.kind == named.kind):
         return _agreed(named, measured)
     if named is not None and named.sequence is not measured.sequence and named.sequence is not None:
@@ -116,7 +135,7 @@ def _agreed(named: Guess | None, measured: Guess | None) -> Guess | None:
     return Guess(measured.sequence, f"{measured.reason}, and {named.reason}", confidence, measured.kind)
 
 
-def _from_image_type(tags: Mapping[str, str]) -> Guess | None:
+def _from_image_type(tags: Mapping[str, str], named: Guess | None) -> Guess | None:
     parts = {part.strip().upper() for part in tags.get("ImageType", "").split("\\")}
     if parts & {"ADC", "ADC_UNSPECIFIED"}:
         return Guess(Sequence.ADC, "its image type is ADC", 0.98, "ADC")
@@ -126,9 +145,21 @@ def _from_image_type(tags: Mapping[str, str]) -> Guess | None:
         return Guess(None, "its image type is phase", 0.95, "phase")
     if parts & {"FA", "TENSOR", "TENSOR_B0", "FSE"} and "DIFFUSION" in parts:
         return Guess(None, "its image type is a map of the diffusion tensor", 0.9, "diffusion tensor")
-    if parts & {"MNIP", "MIN IP", "MINIP"}:
+    if parts & {"MNIP", "MIN IP", "MINIP", "MIN_IP"}:
         return Guess(Sequence.SWI, "its image type is a minimum intensity projection", 0.9, "minIP SWI")
+    if parts & {"MIP", "MAX IP", "MAXIP", "MAX_IP", "PROJECTION IMAGE", "COLLAPSE", "COLLAPSED"}:
+        return _projection(tags, named)
     return None
+
+
+def _projection(tags: Mapping[str, str], named: Guess | None) -> Guess:
+    """Of what, the name tells: scanners call minimum and maximum alike."""
+    if named is not None and named.sequence is Sequence.SWI:
+        return Guess(Sequence.SWI, "its image type is a projection", 0.85, "minIP SWI")
+    angiogram = tags.get("AngioFlag", "").strip().upper() == "Y" or named is None or "angiogram" in named.kind
+    if angiogram or (named is not None and named.sequence is Sequence.TOF):
+        return Guess(None, "its image type is a maximum intensity projection", 0.9, "projection of an angiogram")
+    return Guess(None, "its image type is a projection", 0.9, "projection")
 
 
 def _from_b_value(tags: Mapping[str, str], named: Guess | None) -> Guess | None:

@@ -1,0 +1,170 @@
+"""A second run on the same volumes: what it takes the place of, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
+
+QUICK = {"registration": "never", "threshold": 0.0042}
+
+
+@pytest.fixture
+def segment(panel, headless, tools, tinyWeights, monkeypatch):
+    """A function that presses Segment and waits; the result on the panel."""
+    start = panel.logic.startProcess
+    monkeypatch.setattr(
+        panel.logic,
+        "startProcess",
+        lambda inputs, device="", weights="", *more, **rest: start(
+            inputs, "cpu", str(tinyWeights), *(more or (QUICK,)), **rest
+        ),
+    )
+    panel._parameterNode.volumeSWI = headless.volume(tools.head(1), tools.grid(), "t2_swi")
+    panel._parameterNode.volumeTOF = headless.volume(tools.head(4), tools.grid(), "tof")
+
+    def press():
+        panel.ui.segmentButton.connected["clicked(bool)"]()
+        tools.wait(panel.logic)
+        return panel._parameterNode.segmentation
+
+    return press
+
+
+def results(headless) -> list[str]:
+    """Names of all nodes of results, and of their folders."""
+    scene = headless.scene
+    nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
+    folders = [name for name in headless.ids() if name.startswith("item Thrombus segmentation 20")]
+    return sorted(
+        [node.GetName() for node in nodes if node.GetAttribute("ThrombusSeg.Role")] + ["folder"] * len(folders)
+    )
+
+
+def test_another_run_on_the_same_volumes_takes_the_place_of_the_first(panel, headless, segment) -> None:
+    view = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    first = segment()
+    before = results(headless)
+    count = headless.scene.GetNumberOfNodes()
+    panel.ui.thresholdSlider.value = 0.003
+    panel.resultPanel.onLabelsWanted()  # a slider is no work: its settings are not those of the next run anyway
+    panel.ui.mapComboBox.connected["currentIndexChanged(int)"](2)
+    assert view.GetForegroundVolumeID()
+    count = headless.scene.GetNumberOfNodes() - 1  # the legend of that map
+    second = segment()
+    assert second is not first and not headless.scene.IsNodePresent(first)
+    assert results(headless) == before and second.GetName() == "Thrombus segmentation"
+    assert headless.scene.GetNumberOfNodes() == count, "no display or storage node stays behind"
+    assert view.GetForegroundVolumeID() is None and panel.ui.candidatesTable.table.GetScene() is headless.scene
+    assert "kept" not in panel.ui.resultLabel.text
+
+
+def accept(panel, segmentation) -> None:
+    panel.reviewPanel.go(0)
+    panel.reviewPanel.decide("accepted")
+
+
+def paintInfarct(panel, segmentation) -> None:
+    from ThrombusSegParts.relabel import maskOf
+    from ThrombusSegParts.voxels import labelsOf, writeSegment
+
+    panel.ui.thresholdSlider.value = 0.9  # the thrombus of a random network is everywhere
+    panel.resultPanel.onLabelsWanted()
+    mask = maskOf(segmentation, "Infarct")
+    mask[tuple(axis[0] for axis in (labelsOf(segmentation) != 1).nonzero())] ^= 1
+    writeSegment(segmentation, "Infarct", mask)
+
+
+def save(panel, segmentation) -> None:
+    from ThrombusSegParts.savedFacts import noteSaved
+
+    noteSaved(segmentation, case="case-1", folder="/somewhere", version=1)
+
+
+def tick(panel, segmentation) -> None:
+    from ThrombusSegParts.reviewScores import noteScores
+
+    noteScores(segmentation, parts=["M1"], score=9)
+
+
+def addSegment(panel, segmentation) -> None:
+    segmentation.GetSegmentation().AddEmptySegment("mine")
+
+
+def rename(panel, segmentation) -> None:
+    segmentation.SetName("To be shown on Monday")
+
+
+@pytest.mark.parametrize("work", [accept, paintInfarct, save, tick, addSegment, rename])
+def test_a_result_that_somebody_worked_on_is_kept(work, panel, headless, segment) -> None:
+    first = segment()
+    work(panel, first)
+    name = first.GetName()
+    second = segment()
+    assert headless.scene.IsNodePresent(first) and first.GetName() == name
+    said = panel.ui.resultLabel.text.splitlines()[-1]
+    assert "earlier result is kept" in said and said.endswith(f"called {second.GetName()}.")
+    assert {name for name in results(headless) if name.endswith(" run 2")} == {
+        "Thrombus segmentation run 2", "Thrombus probability run 2", "Thrombus candidates run 2",
+        "Attention SWI run 2", "Attention TOF run 2",
+    }  # fmt: skip
+    third = segment()
+    assert not headless.scene.IsNodePresent(second) and headless.scene.IsNodePresent(first)
+    assert third.GetName() == "Thrombus segmentation run 2"
+
+
+def test_what_was_painted_before_a_slider_was_moved_is_still_work(panel, headless, segment) -> None:
+    first = segment()
+    paintInfarct(panel, first)
+    panel.ui.thresholdSlider.value = 0.8
+    panel.resultPanel.onLabelsWanted()
+    segment()
+    assert headless.scene.IsNodePresent(first)
+
+
+def test_other_volumes_and_results_of_scripts_are_left_alone(panel, headless, tools, segment, tinyWeights) -> None:
+    first = segment()
+    mine = panel.logic.process({"SWI": panel._parameterNode.volumeSWI}, "cpu", str(tinyWeights), QUICK)
+    again = panel.logic.process({"SWI": panel._parameterNode.volumeSWI}, "cpu", str(tinyWeights), QUICK)
+    assert mine.segmentation is not again.segmentation
+    panel._parameterNode.volumeTOF = None
+    second = segment()
+    for node in (first, mine.segmentation, mine.probability, again.candidates, second):
+        assert headless.scene.IsNodePresent(node)
+    assert second.GetName() == "Thrombus segmentation run 4" and "kept" not in panel.ui.resultLabel.text
+
+
+def test_a_canceled_or_failing_run_loses_nothing(panel, headless, tools, segment, monkeypatch) -> None:
+    first = segment()
+    before = headless.ids()
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    panel.ui.cancelButton.connected["clicked(bool)"]()
+    tools.wait(panel.logic)
+    assert headless.ids() == before and panel._parameterNode.segmentation is first
+
+    def fail(*arguments: object, **rest: object) -> None:
+        raise ValueError("It does not fit.")
+
+    monkeypatch.setattr("ThrombusSegParts.earlierResults.placeResult", fail)
+    assert segment() is first and headless.ids() == before
+    assert "could not be loaded" in panel.ui.stageLabel.text
+
+
+def test_a_run_that_ends_in_another_module_leaves_no_case_on_the_desk(panel, headless, segment, tools) -> None:
+    segment()
+    panel.ui.segmentButton.connected["clicked(bool)"]()
+    panel.exit()
+    tools.wait(panel.logic)
+    assert panel.reviewPanel.desk.case is None
+    panel.initializeParameterNode()
+    assert results(headless).count("folder") == 1
+
+
+def test_what_a_user_put_into_the_folder_stays(panel, headless, segment) -> None:
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(headless.scene)
+    first = segment()
+    folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(first))
+    note = headless.scene.AddNewNodeByClass("vtkMRMLTextNode", "note")
+    hierarchy.CreateItem(folder, note)
+    segment()
+    assert headless.scene.IsNodePresent(note) and hierarchy.GetItemName(folder)
