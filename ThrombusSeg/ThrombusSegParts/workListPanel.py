@@ -15,10 +15,12 @@ from .caseRecord import inputsOf
 from .errors import SegmentationError
 from .keys import Keys
 from .panelPart import PanelPart
-from .parameterNode import ThrombusSegParameterNode
+from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .reviewDesk import ReviewDesk
-from .reviewTexts import agreementText, durationText, itemStatusText
+from .reviewTexts import agreementText, durationText, itemStatusText, sceneListText
 from .savedFacts import savedOf
+from .sceneCases import SceneCases, casesIn
+from .sceneListWriter import IMAGES, SceneListWriter, chooseFolder
 from .sequences import SEQUENCES
 
 LIST_SETTING = "ThrombusSeg/WorkList"
@@ -52,11 +54,13 @@ class WorkListPanel(PanelPart):
         """Called with the segmentation of a case that is in the scene now, or None."""
         self.items: list[dict[str, Any]] = []
         self.current: dict[str, Any] | None = None
-        self._saved = ""
+        self._saved = self._news = ""
+        self._found: SceneCases | None = None
         self._shown: list[dict[str, Any]] = []
         self._warned = ""
         self._volumes: dict[str, Any] = {}
         self.loader = CaseLoader(desk, self._onLoaded, self._say)
+        self.writer = SceneListWriter(self._onWritten, self._say, self._say)
         self.ui.listStatusComboBox.addItem(_("All states"), "")
         for state in STATES:
             self.ui.listStatusComboBox.addItem(itemStatusText(state), state)
@@ -68,6 +72,7 @@ class WorkListPanel(PanelPart):
         ui = self.ui
         ui.listPathEdit.connect("currentPathChanged(QString)", lambda path: self.refresh())
         ui.listMakeButton.connect("clicked(bool)", lambda checked=False: self.make())
+        ui.listSceneButton.connect("clicked(bool)", lambda checked=False: self.makeFromScene())
         ui.listSecondCheckBox.connect("toggled(bool)", lambda checked: self.refresh())
         ui.listStatusComboBox.connect("currentIndexChanged(int)", lambda index: self._showItems())
         ui.listFilterEdit.connect("textChanged(QString)", lambda text: self._showItems())
@@ -86,6 +91,8 @@ class WorkListPanel(PanelPart):
     def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
         """From now on these are the choices; None while the module is not open."""
         super().setParameterNode(parameterNode)
+        if parameterNode is None:
+            self._stopWriting()
         self._onFolded()
 
     def update(self, busy: bool) -> None:
@@ -103,11 +110,13 @@ class WorkListPanel(PanelPart):
     def forgetResult(self) -> None:
         """The scene was closed or replaced."""
         self._release()
+        self._stopWriting()
         self.loader.close()
         self.current, self._volumes = None, {}
 
     def close(self) -> None:
         """The panel goes."""
+        self.writer.close()
         self.loader.close()
 
     def refresh(self) -> None:
@@ -129,16 +138,48 @@ class WorkListPanel(PanelPart):
 
     def make(self) -> None:
         """A list of the cases in a folder, or of a manifest."""
-        source = str(self.ui.listPathEdit.currentPath)
-        target = _listFor(source)
+        source = Path(str(self.ui.listPathEdit.currentPath))
+        self._say(_("Looking for cases..."))
+        self._make(source, _listFor(str(source)))
 
+    def makeFromScene(self) -> None:
+        """A list of what is loaded, written into a folder that the user chooses; pressed again, it stops."""
+        if self.writer.isBusy():
+            self._stopWriting()
+            return
+        if self.parameterNode is None or self.loader.isBusy():
+            return
+        found = casesIn(slicer.mrmlScene, chosenVolumes(self.parameterNode))
+        if not found.cases:
+            self._say(_("No volume of the scene is known to be one of the sequences: choose some under Inputs first."))
+            return
+        folder = chooseFolder()
+        if folder:
+            self._found = found
+            self.ui.listSceneButton.text = _("Stop writing")
+            self.writer.start(found.cases, Path(folder))
+
+    def _onWritten(self, folder: Path, kept: int) -> None:
+        found = self._found
+        self.ui.listSceneButton.text = _("Cases in the scene")
+        results = sum(each.result is not None for each in found.cases)
+        counts = (len(found.cases), found.volumes, found.unrecognised, found.spare)
+        self._news = sceneListText(*counts, results, kept)
+        self._make(folder / IMAGES, folder)
+
+    def _stopWriting(self) -> None:
+        if self.writer.isBusy():
+            self.writer.close()
+            self._say(_("Stopped: no list was made of the scene, and nothing was left in the folder."))
+        self.ui.listSceneButton.text = _("Cases in the scene")
+
+    def _make(self, source: Path, target: Path) -> None:
         def done(result: Mapping[str, Any]) -> None:
             self.ui.listPathEdit.currentPath = str(target)
             self.refresh()
 
-        self._say(_("Looking for cases..."))
-        values = {"list": str(target), "source": source}
-        self.desk.worker.ask("make_list", values, done, lambda error: self._say(str(error)))
+        values = {"list": str(target), "source": str(source)}
+        self.desk.worker.ask("make_list", values, done, self._fail)
 
     def openNext(self) -> None:
         """The next case that nobody has finished or has open."""
@@ -174,8 +215,8 @@ class WorkListPanel(PanelPart):
 
     def _open(self, item: dict[str, Any]) -> None:
         """Claim it; then load it. What would be lost, or is somebody else's, needs a second press."""
-        if self._isBusy() or self.loader.isBusy():
-            self._say(_("Wait until the segmentation, or the case before, is done."))
+        if self._isBusy() or self.loader.isBusy() or self.writer.isBusy():
+            self._say(_("Wait until what goes on is done: a segmentation, a case that opens, a list that is written."))
             return
         if self.desk.isUnsaved() and self._warned != item["case"]:
             self._warned = item["case"]
@@ -198,7 +239,7 @@ class WorkListPanel(PanelPart):
         self.desk.abandon()  # the reader was asked
         if self.current is not None and self.current["case"] != item["case"]:
             self._release()
-        self._warned, self.current = "", item
+        self._warned, self._news, self.current = "", "", item
         self._say(_("Opening {case}...").format(case=item["case"]))
         if self.parameterNode is not None:
             self.parameterNode.segmentation = None
@@ -244,7 +285,8 @@ class WorkListPanel(PanelPart):
         self.ui.listProgressBar.format = _("{done} of {all} cases done").format(**progress)
         self._showItems()
         counts = [f"{progress[state]} {itemStatusText(state)}" for state in STATES if progress[state]]
-        self._say(", ".join(counts) + "." if counts else _("The list is empty."))
+        text = ", ".join(counts) + "." if counts else _("The list is empty.")
+        self._say(f"{self._news} {text}".strip())
         if progress["all"] and progress["done"] == progress["all"] and self.second:
             self.compare()
 
