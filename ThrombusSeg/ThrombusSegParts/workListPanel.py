@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from .caseLoader import CaseLoader, note
 from .caseRecord import inputsOf
+from .caseViews import showInItsPlane
 from .errors import SegmentationError
 from .keys import Keys
 from .panelPart import PanelPart
@@ -52,12 +53,13 @@ class WorkListPanel(PanelPart):
         self.desk, self._annotator, self._isBusy = desk, annotator, isBusy
         self.onOpened: Callable[[Any], None] | None = None
         """Called with the segmentation of a case that is in the scene now, or None."""
+        self.onFollowed: Callable[[str], None] | None = None
+        """Called with a sentence when a case is open after another one was saved."""
         self.items: list[dict[str, Any]] = []
         self.current: dict[str, Any] | None = None
-        self._saved = self._news = ""
+        self._saved = self._news = self._before = self._warned = ""
         self._found: SceneCases | None = None
         self._shown: list[dict[str, Any]] = []
-        self._warned = ""
         self._volumes: dict[str, Any] = {}
         self.loader = CaseLoader(desk, self._onLoaded, self._say)
         self.writer = SceneListWriter(self._onWritten, self._say, self._say)
@@ -181,13 +183,18 @@ class WorkListPanel(PanelPart):
         values = {"list": str(target), "source": str(source)}
         self.desk.worker.ask("make_list", values, done, self._fail)
 
-    def openNext(self) -> None:
-        """The next case that nobody has finished or has open."""
+    def openNext(self, before: str = "") -> None:
+        """The next case that nobody has finished or has open.
+
+        Args:
+            before: what became of the case that is open; it stands in front of what is said now.
+        """
 
         def done(result: Mapping[str, Any]) -> None:
             self._onList(result)
+            self._before = before
             if result["next"] is None:
-                self._say(_("Every case of the list has been looked at."))
+                self._say(f"{before} {_('Every case of the list has been looked at.')}".strip())
             else:
                 self._open(next(each for each in self.items if each["case"] == result["next"]))
 
@@ -196,6 +203,7 @@ class WorkListPanel(PanelPart):
 
     def openRow(self, row: int) -> None:
         """The case in a row of the table."""
+        self._before = ""
         if 0 <= row < len(self._shown):
             self._open(self._shown[row])
 
@@ -239,6 +247,7 @@ class WorkListPanel(PanelPart):
         self.desk.abandon()  # the reader was asked
         if self.current is not None and self.current["case"] != item["case"]:
             self._release()
+        self._ask("list", {}, self._takeItems)  # whose it is now
         self._warned, self._news, self.current = "", "", item
         self._say(_("Opening {case}...").format(case=item["case"]))
         if self.parameterNode is not None:
@@ -255,12 +264,16 @@ class WorkListPanel(PanelPart):
             setattr(parameters, f"volume{sequence}", volumes.get(sequence))
         parameters.shownMap = ""
         parameters.segmentation = segmentation
+        showInItsPlane(volumes, segmentation)
         case = self.current["case"]
         self._showItems()
         text = _("{case} is open.") if segmentation is not None else _("{case} is open. Press Segment to predict it.")
-        self._say(text.format(case=case))
+        before, self._before = self._before, ""
+        self._say(f"{before} {text.format(case=case)}".strip())
         if self.onOpened is not None:
             self.onOpened(segmentation)
+        if before and self.onFollowed is not None:
+            self.onFollowed(str(self.ui.listLabel.text))
 
     def _ask(self, task: str, values: Mapping[str, Any], onDone: Callable[[dict[str, Any]], None]) -> None:
         known = {"list": str(self.ui.listPathEdit.currentPath), "second": self.second, "annotator": self._annotator()}
@@ -277,13 +290,17 @@ class WorkListPanel(PanelPart):
         folder = Path(str(self.ui.listPathEdit.currentPath)) / "second"
         return next((path.name for path in sorted(folder.glob("*")) if path.is_dir()), "")
 
-    def _onList(self, result: Mapping[str, Any]) -> None:
+    def _takeItems(self, result: Mapping[str, Any]) -> None:
         self.items, self._saved = list(result["items"]), str(result["saved"])
         progress = result["progress"]
         self.ui.listProgressBar.maximum = max(1, progress["all"])
         self.ui.listProgressBar.value = progress["done"]
         self.ui.listProgressBar.format = _("{done} of {all} cases done").format(**progress)
         self._showItems()
+
+    def _onList(self, result: Mapping[str, Any]) -> None:
+        self._takeItems(result)
+        progress = result["progress"]
         counts = [f"{progress[state]} {itemStatusText(state)}" for state in STATES if progress[state]]
         text = ", ".join(counts) + "." if counts else _("The list is empty.")
         self._say(f"{self._news} {text}".strip())
