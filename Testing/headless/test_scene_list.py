@@ -117,6 +117,10 @@ def test_the_scene_becomes_a_list_without_names(panel, studies, monkeypatch, tmp
     press(panel, monkeypatch, tmp_path)
     answered(panel)
     assert (tmp_path / "scene-review-2" / "cases.csv").is_file(), "the first list is not touched"
+    section(panel).ui.listPathEdit.currentPath = str(folder)
+    section(panel).refresh()
+    answered(panel)
+    assert label(panel) == "2 new.", "what was guessed is said of the new list only"
 
 
 @pytest.mark.parametrize("how", ["the module is left", "the scene is closed", "the button is pressed again"])

@@ -44,8 +44,11 @@ def listed(panel, studies: Path):
     panel.savePanel.ui.annotatorEdit.text = "reader-1"
     section.ui.listCollapsibleButton.collapsed = False
     section.ui.listCollapsibleButton.connected["contentsCollapsed(bool)"](False)
+    assert label(panel).startswith("Choose a list, or a folder of patients")
     choose(panel, studies)
-    assert section.ui.listMakeButton.enabled and "studies-review" in section.ui.listLabel.text
+    assert section.ui.listMakeButton.enabled
+    text = "This is no list yet. Make a list puts one beside these cases, called studies-review."
+    assert section.ui.listLabel.text == text
     section.ui.listMakeButton.connected["clicked(bool)"]()
     answered(panel)
     return panel
@@ -120,7 +123,7 @@ def test_a_list_is_worked_through_with_one_key(listed, headless, tinyWeights) ->
     assert said.startswith("Saved as case-001, version 1: "), "what was saved, and what is open now"
     assert said.endswith(" case-002 is open. Press Segment to predict it.") and said == label(listed)
     predict(listed, tinyWeights)
-    assert listed.savePanel.ui.saveLabel.text == "Not saved yet.", "of the case that is open"
+    assert listed.savePanel.ui.saveLabel.text == "case-002 is not saved yet.", "of the case that is open"
     save(listed, thenNext=True)
     assert label(listed).startswith("Saved as case-002, version 1: ")
     assert label(listed).endswith(" Every case of the list has been looked at.")
@@ -261,6 +264,7 @@ def test_a_second_reader_sees_nothing_of_the_first_and_is_compared(listed, tinyW
 
 def test_what_is_wrong_is_a_sentence(listed, studies: Path, tmp_path: Path) -> None:
     choose(listed, tmp_path / "nothing here")
+    assert label(listed) == "There is nothing of this name any more. Choose another folder."
     assert not listed.workListPanel.ui.listMakeButton.enabled and listed.workListPanel.items == []
     (tmp_path / "empty").mkdir()
     choose(listed, tmp_path / "empty")

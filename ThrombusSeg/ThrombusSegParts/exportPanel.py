@@ -59,7 +59,7 @@ class ExportPanel(PanelPart):
         self._show()
 
     def export(self) -> None:
-        """Write what is ticked; the window stays free meanwhile. Where DICOM cannot be written, the others still are."""
+        """Write what is ticked; the window stays free. Where DICOM cannot be written, the others still are."""
         kinds = [kind for name, kind in KINDS.items() if getattr(self.ui, name).checked]
         out = str(self.ui.exportPathEdit.currentPath)
         try:

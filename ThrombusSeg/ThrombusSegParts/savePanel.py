@@ -143,6 +143,11 @@ class SavePanel(PanelPart):
             if listed
             else _("The folder of all corrected cases: a training set as it is. Chosen once, and remembered")
         )
+        self.ui.saveNextButton.toolTip = (
+            _("Save, then open the next case of the work list that nobody has finished or has open")
+            if listed
+            else _("Only for a case that was opened in the section Work list")
+        )
         self.ui.saveLabel.text = self._said or self._idle()
 
     def _idle(self) -> str:
@@ -151,7 +156,7 @@ class SavePanel(PanelPart):
         known = savedOf(self.desk.case.segmentation)
         if known.get("version"):
             return _("{case}, begun from version {version}.").format(case=known["case"], version=known["version"])
-        return _("Not saved yet.")
+        return _("{case} is not saved yet.").format(case=known["case"]) if known.get("case") else _("Not saved yet.")
 
 
 def _setting(key: str) -> str:

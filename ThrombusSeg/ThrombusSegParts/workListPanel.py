@@ -57,18 +57,22 @@ class WorkListPanel(PanelPart):
         """Called with a sentence when a case is open after another one was saved."""
         self.items: list[dict[str, Any]] = []
         self.current: dict[str, Any] | None = None
-        self._saved = self._news = self._before = self._warned = ""
+        self._saved = self._before = self._warned = ""
+        self._news = ("", "")  # of which list, and what is said of it until a case is opened
         self._found: SceneCases | None = None
         self._shown: list[dict[str, Any]] = []
         self._volumes: dict[str, Any] = {}
         self.loader = CaseLoader(desk, self._onLoaded, self._say)
         self.writer = SceneListWriter(self._onWritten, self._say, self._say)
+        self._fillStates()
+        self.ui.listPathEdit.currentPath = str(slicer.util.settingsValue(LIST_SETTING, "") or "")
+        self._connect()
+
+    def _fillStates(self) -> None:
         self.ui.listStatusComboBox.addItem(_("All states"), "")
         for state in STATES:
             self.ui.listStatusComboBox.addItem(itemStatusText(state), state)
         self.ui.listStatusComboBox.currentIndex = 0
-        self.ui.listPathEdit.currentPath = str(slicer.util.settingsValue(LIST_SETTING, "") or "")
-        self._connect()
 
     def _connect(self) -> None:
         ui = self.ui
@@ -129,11 +133,10 @@ class WorkListPanel(PanelPart):
         if not is_list:
             self.items = []
             self._showItems()
-            text = _("No list yet. It would be made beside these cases, as {name}.")
-            self._say(text.format(name=_listFor(path).name) if self.ui.listMakeButton.enabled else "")
+            self._say(_noListText(path))
             return
         if self.ui.listSecondCheckBox.checked and not self.second:
-            self._say(_("A second reader needs a pseudonym: give it in the section Save."))
+            self._say(_("A second reader needs a pseudonym of their own: give it in the section Save."))
             return
         qt.QSettings().setValue(LIST_SETTING, path)
         self._ask("list", {}, self._onList)
@@ -166,7 +169,7 @@ class WorkListPanel(PanelPart):
         self.ui.listSceneButton.text = _("Cases in the scene")
         results = sum(each.result is not None for each in found.cases)
         counts = (len(found.cases), found.volumes, found.unrecognised, found.spare)
-        self._news = sceneListText(*counts, results, kept)
+        self._news = (str(folder), sceneListText(*counts, results, kept))
         self._make(folder / IMAGES, folder)
 
     def _stopWriting(self) -> None:
@@ -248,7 +251,7 @@ class WorkListPanel(PanelPart):
         if self.current is not None and self.current["case"] != item["case"]:
             self._release()
         self._ask("list", {}, self._takeItems)  # whose it is now
-        self._warned, self._news, self.current = "", "", item
+        self._warned, self._news, self.current = "", ("", ""), item
         self._say(_("Opening {case}...").format(case=item["case"]))
         if self.parameterNode is not None:
             self.parameterNode.segmentation = None
@@ -303,7 +306,8 @@ class WorkListPanel(PanelPart):
         progress = result["progress"]
         counts = [f"{progress[state]} {itemStatusText(state)}" for state in STATES if progress[state]]
         text = ", ".join(counts) + "." if counts else _("The list is empty.")
-        self._say(f"{self._news} {text}".strip())
+        path, news = self._news
+        self._say(f"{news} {text}" if path and path == str(self.ui.listPathEdit.currentPath) else text)
         if progress["all"] and progress["done"] == progress["all"] and self.second:
             self.compare()
 
@@ -335,6 +339,16 @@ class WorkListPanel(PanelPart):
 
     def _say(self, text: str) -> None:
         self.ui.listLabel.text = text
+
+
+def _noListText(path: str) -> str:
+    """What can be done where no list is chosen."""
+    if not path:
+        return _("Choose a list, or a folder of patients to make one of; or make one of the cases in the scene.")
+    if not Path(path).exists():
+        return _("There is nothing of this name any more. Choose another folder.")
+    text = _("This is no list yet. Make a list puts one beside these cases, called {name}.")
+    return text.format(name=_listFor(path).name)
 
 
 def _listFor(source: str) -> Path:
