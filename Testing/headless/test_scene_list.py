@@ -28,8 +28,7 @@ def studies(headless, tools):
             hierarchy.CreateItem(folder, nodes[name])
         return nodes
 
-    yield study
-    hierarchy.RemoveAllItems(False)  # a cache of nodes outlives the scene, and finds others at the same address
+    return study
 
 
 def section(panel):
