@@ -131,7 +131,7 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.exportPanel = ExportPanel(layout, path, desk, reader)
         self.workListPanel = WorkListPanel(layout, path, desk, reader, self.logic.isBusy)
         self.savePanel.onNext, self.savePanel.onSaved = self.workListPanel.openNext, self.workListPanel.onSaved
-        self.workListPanel.onOpened = self.onCaseOpened
+        self.workListPanel.onOpened, self.workListPanel.onFollowed = self.onCaseOpened, self.savePanel.follow
         return [self.correctPanel, self.savePanel, self.exportPanel, self.workListPanel, self.reviewPanel]
 
     def _connect(self) -> None:

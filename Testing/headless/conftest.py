@@ -169,7 +169,11 @@ def headless(capfd: pytest.CaptureFixture[str]) -> Iterator[Headless]:
     """A fresh scene. An error that VTK or MRML reports fails the test."""
     output = vtk.vtkStringOutputWindow()
     vtk.vtkOutputWindow.SetInstance(output)
-    yield Headless()
+    one = Headless()
+    yield one
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(one.scene)
+    if hierarchy is not None:
+        hierarchy.RemoveAllItems(False)  # a cache of nodes outlives the scene, and finds others at the same address
     slicer.mrmlScene = None
     vtk.vtkOutputWindow.SetInstance(None)
     assert "ERROR" not in output.GetOutput().upper().replace("ERRORS", ""), output.GetOutput()

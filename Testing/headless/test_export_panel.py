@@ -61,6 +61,21 @@ def test_what_is_missing_is_a_sentence(reviewed, tmp_path: Path) -> None:
     assert reviewed.exportPanel.ui.exportButton.enabled
 
 
+def test_dicom_without_a_series_keeps_nothing_else_from_being_written(reviewed, tmp_path: Path) -> None:
+    said = export(reviewed, tmp_path, "nifti", "csv", "dicom")
+    assert said.startswith("Written: case-") and list(tmp_path.glob("case-*.nii.gz")) and list(tmp_path.glob("*.csv"))
+    assert said.endswith(
+        " DICOM was not written: This case was not loaded from Slicer's DICOM database, so its series is not known. "
+        "Choose the folder of the series that the mask was drawn on."
+    )
+    (tmp_path / "no series").mkdir()
+    reviewed.exportPanel.ui.exportSeriesEdit.currentPath = str(tmp_path / "no series")
+    said = export(reviewed, tmp_path / "again", "nifti", "dicom")
+    assert said.startswith("Written: case-") and ". DICOM was not written: " in said and len(said) > 60
+    assert reviewed.exportPanel.ui.exportButton.enabled and not list(tmp_path.rglob("*.dcm"))
+    assert "DICOM" not in export(reviewed, tmp_path / "third", "nifti"), "it is not said of the next export"
+
+
 def test_the_series_is_found_in_slicer_s_database(reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from ThrombusSegParts.exportPanel import seriesFolderOf
 

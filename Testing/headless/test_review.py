@@ -180,6 +180,69 @@ def test_a_painted_thrombus_is_one_that_was_added(reviewed) -> None:
     assert voxels(reviewed) == 37 and [each["candidate"] for each in case_of(reviewed).record()] == [1, 2, 3]
 
 
+def test_nothing_is_left_of_what_the_editor_has_undone(reviewed) -> None:
+    """Rows of candidates that have no voxel, and never were the network's, would be ghosts."""
+    blob, middle = (10, slice(4, 7), slice(4, 7)), (slice(3, 5), slice(11, 13), slice(8, 12))
+    paint(reviewed, blob, 1)
+    assert decisions(reviewed) == ["undecided"] * 3 + ["added"]
+    reviewed.reviewPanel.go(3)
+    paint(reviewed, blob, 0)
+    assert decisions(reviewed) == ["undecided"] * 3 and reviewed.reviewPanel.row == -1
+    assert not reviewed.reviewPanel.ui.rejectButton.enabled and column(reviewed, "Status") == ["to review"] * 3
+    paint(reviewed, middle, 0)
+    assert len(decisions(reviewed)) == 4, "it has become two"
+    paint(reviewed, middle, 1)
+    assert decisions(reviewed) == ["undecided"] * 3 and case_of(reviewed).record()[0]["measures"]["volume_mm3"] == 512
+
+
+def test_what_comes_back_is_what_it_was(reviewed) -> None:
+    """Erased stroke by stroke, measured in between, and all undone at once: its center has moved meanwhile."""
+    paint(reviewed, (3, 10, slice(12, 34)), 1)
+    answered(reviewed)
+    reviewed.reviewPanel.decide("accepted")
+    whole = case_of(reviewed).mask.copy()
+    paint(reviewed, (slice(3, 5), slice(10, 14), slice(8, 30)), 0)
+    answered(reviewed)
+    paint(reviewed, (3, 10, slice(30, 34)), 0)
+    assert decisions(reviewed) == ["rejected", "undecided", "undecided"]
+    paint(reviewed, whole > 0, 1)
+    assert decisions(reviewed) == ["undecided"] * 3, "and no row of its own beside the rejected one"
+
+
+def test_a_rejected_one_that_the_editor_brings_back_is_no_second_one(reviewed) -> None:
+    paint(reviewed, (3, 10, slice(12, 34)), 1)  # not measured again: the table has its center elsewhere
+    before = case_of(reviewed).mask.copy()
+    reviewed.reviewPanel.go(0)
+    FakeShortcut.press("R")
+    assert decisions(reviewed)[0] == "rejected"
+    paint(reviewed, before > 0, 1)
+    assert decisions(reviewed) == ["undecided"] * 3
+
+
+def test_undo_of_a_decision_brings_no_ghost_and_loses_no_painting(reviewed) -> None:
+    blob = (10, slice(4, 7), slice(4, 7))
+    paint(reviewed, blob, 1)
+    reviewed.reviewPanel.go(0)
+    FakeShortcut.press("A")
+    paint(reviewed, blob, 0)
+    FakeShortcut.press("Ctrl+Z")
+    assert decisions(reviewed) == ["undecided"] * 3
+    FakeShortcut.press("A")
+    paint(reviewed, blob, 1)
+    FakeShortcut.press("Ctrl+Z")
+    assert decisions(reviewed) == ["undecided"] * 3 + ["added"]
+
+
+def test_an_added_one_that_is_rejected_goes_and_an_undo_brings_it_back(reviewed) -> None:
+    paint(reviewed, (10, slice(4, 7), slice(4, 7)), 1)
+    reviewed.reviewPanel.go(3)
+    FakeShortcut.press("R")
+    assert decisions(reviewed) == ["undecided"] * 3 and voxels(reviewed) == 37
+    FakeShortcut.press("Ctrl+Z")
+    assert decisions(reviewed) == ["undecided"] * 3 + ["added"] and voxels(reviewed) == 46
+    assert reviewed.reviewPanel.row == 3
+
+
 def test_a_slider_keeps_the_decisions_and_never_overwrites_a_correction(reviewed) -> None:
     from ThrombusSegParts.relabel import Relabeler
 

@@ -37,6 +37,7 @@ def test_one_button_saves_a_case_that_the_library_reads(reviewed, tmp_path: Path
     from ThrombusSegLib.review import open_case
 
     assert reviewed.savePanel.ui.saveLabel.text == "Not saved yet." and reviewed.savePanel.ui.saveButton.enabled
+    assert reviewed.savePanel.ui.saveNextButton.toolTip == "Only for a case that was opened in the section Work list"
     FakeShortcut.press("A")
     FakeShortcut.press("R")
     desk = reviewed.reviewPanel.desk

@@ -44,8 +44,11 @@ def listed(panel, studies: Path):
     panel.savePanel.ui.annotatorEdit.text = "reader-1"
     section.ui.listCollapsibleButton.collapsed = False
     section.ui.listCollapsibleButton.connected["contentsCollapsed(bool)"](False)
+    assert label(panel).startswith("Choose a list, or a folder of patients")
     choose(panel, studies)
-    assert section.ui.listMakeButton.enabled and "studies-review" in section.ui.listLabel.text
+    assert section.ui.listMakeButton.enabled
+    text = "This is no list yet. Make a list puts one beside these cases, called studies-review."
+    assert section.ui.listLabel.text == text
     section.ui.listMakeButton.connected["clicked(bool)"]()
     answered(panel)
     return panel
@@ -98,6 +101,7 @@ def test_a_list_is_worked_through_with_one_key(listed, headless, tinyWeights) ->
     answered(listed)
     parameters = listed._parameterNode
     assert label(listed) == "case-001 is open. Press Segment to predict it."
+    assert listed.workListPanel.ui.listTable.cells[0][1:3] == ["in review", "reader-1"], "at once"
     assert parameters.volumeSWI.GetName() == "case-001 SWI" and parameters.segmentation is None
     predict(listed, tinyWeights)
     first = parameters.segmentation
@@ -115,10 +119,14 @@ def test_a_list_is_worked_through_with_one_key(listed, headless, tinyWeights) ->
     assert not headless.scene.IsNodePresent(first) and parameters.segmentation is None
     assert headless.scene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 0, "the case before has left the scene"
     cells = listed.workListPanel.ui.listTable.cells
-    assert [row[1] for row in cells] == ["corrected", "new"] and cells[0][2] == "reader-1"
+    assert [row[1:3] for row in cells] == [["corrected", "reader-1"], ["in review", "reader-1"]]
+    assert said.startswith("Saved as case-001, version 1: "), "what was saved, and what is open now"
+    assert said.endswith(" case-002 is open. Press Segment to predict it.") and said == label(listed)
     predict(listed, tinyWeights)
+    assert listed.savePanel.ui.saveLabel.text == "case-002 is not saved yet.", "of the case that is open"
     save(listed, thenNext=True)
-    assert label(listed) == "Every case of the list has been looked at."
+    assert label(listed).startswith("Saved as case-002, version 1: ")
+    assert label(listed).endswith(" Every case of the list has been looked at.")
     assert listed.workListPanel.ui.listProgressBar.value == 2
 
 
@@ -192,6 +200,46 @@ def test_a_case_that_somebody_has_open_needs_a_second_press(listed, studies: Pat
     assert listed._parameterNode.volumeSWI.GetName() == "case-002 SWI"
 
 
+def test_who_has_let_a_case_go_is_no_longer_named(listed) -> None:
+    listed.workListPanel.openRow(0)
+    answered(listed)
+    listed.workListPanel.openRow(1)
+    answered(listed)
+    cells = listed.workListPanel.ui.listTable.cells
+    assert [row[1:3] for row in cells] == [["new", ""], ["in review", "reader-1"]]
+
+
+def test_a_tilted_case_lies_straight_in_the_views(panel, headless, tools, tmp_path: Path) -> None:
+    """Each view takes the nearest plane of the images; the layout stays the user's."""
+    import numpy as np
+    from ThrombusSegParts.nodesToFiles import writeVolume
+
+    (tmp_path / "tilted" / "A").mkdir(parents=True)
+    node = headless.volume(tools.head(1), tools.grid(angles=(8.0, 21.0)), "A")
+    writeVolume("SWI", node, tmp_path / "tilted" / "A")
+    headless.scene.RemoveNode(node)
+    views = {}
+    for orientation in ("Axial", "Sagittal", "Coronal"):
+        views[orientation] = headless.scene.AddNewNodeByClass("vtkMRMLSliceNode", orientation)
+        views[orientation].AddDefaultSliceOrientationPresets(headless.scene)
+        views[orientation].SetOrientation(orientation)
+    composite = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    panel.savePanel.ui.annotatorEdit.text = "reader-1"
+    choose(panel, tmp_path / "tilted")
+    panel.workListPanel.make()
+    answered(panel)
+    panel.workListPanel.openRow(0)
+    answered(panel)
+    volume = panel._parameterNode.volumeSWI
+    axes = np.array(tools.ijkToRas(volume)).reshape(4, 4)[:3, :3]
+    axes /= np.linalg.norm(axes, axis=0)
+    for orientation, axis in (("Axial", 2), ("Sagittal", 0), ("Coronal", 1)):
+        matrix = views[orientation].GetSliceToRAS()
+        normal = np.array([matrix.GetElement(row, 2) for row in range(3)])
+        assert abs(normal @ axes[:, axis]) == pytest.approx(1.0, abs=1e-4), orientation
+    assert composite.GetBackgroundVolumeID() == volume.GetID()
+
+
 def test_a_second_reader_sees_nothing_of_the_first_and_is_compared(listed, tinyWeights) -> None:
     section = listed.workListPanel
     section.openRow(0)
@@ -216,6 +264,7 @@ def test_a_second_reader_sees_nothing_of_the_first_and_is_compared(listed, tinyW
 
 def test_what_is_wrong_is_a_sentence(listed, studies: Path, tmp_path: Path) -> None:
     choose(listed, tmp_path / "nothing here")
+    assert label(listed) == "There is nothing of this name any more. Choose another folder."
     assert not listed.workListPanel.ui.listMakeButton.enabled and listed.workListPanel.items == []
     (tmp_path / "empty").mkdir()
     choose(listed, tmp_path / "empty")

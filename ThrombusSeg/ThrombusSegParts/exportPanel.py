@@ -52,19 +52,19 @@ class ExportPanel(PanelPart):
         self.desk, self._annotator = desk, annotator
         self._exporting = False
         self._case: Any = None
-        self._said = ""
+        self._said = self._withheld = ""
         self.ui.exportPathEdit.currentPath = str(slicer.util.settingsValue(FOLDER_SETTING, "") or "")
         self.ui.exportButton.connect("clicked(bool)", lambda checked=False: self.export())
         desk.listeners.append(self._show)
         self._show()
 
     def export(self) -> None:
-        """Write what is ticked; the window stays free meanwhile."""
+        """Write what is ticked; the window stays free. Where DICOM cannot be written, the others still are."""
         kinds = [kind for name, kind in KINDS.items() if getattr(self.ui, name).checked]
         out = str(self.ui.exportPathEdit.currentPath)
         try:
             self._check(kinds, out)
-            series = self._series() if self.ui.exportDicomCheckBox.checked else ""
+            series, self._withheld = self._seriesOrWhy(kinds)
             values = valuesToSave(self.desk, str(self._draft()), self._annotator() or _UNNAMED, "corrected")
         except (SegmentationError, OSError) as error:
             self._say(str(error))
@@ -76,19 +76,50 @@ class ExportPanel(PanelPart):
 
         def saved(result: Mapping[str, Any]) -> None:
             case = str(Path(values["folder"]) / result["case"])
-            wanted = {"case": case, "out": out, "kinds": kinds, "dicom": series}
-            self.desk.worker.ask("export", wanted, done, failed)
+            tasks = [{"case": case, "out": out, "kinds": kinds, "dicom": ""}] if kinds else []
+            tasks += [{"case": case, "out": out, "kinds": [], "dicom": series}] if series else []
+            self._write(tasks, [])
 
-        def done(result: Mapping[str, Any]) -> None:
+        self.desk.worker.ask("save", values, saved, self._failed)
+
+    def _write(self, tasks: list[dict[str, Any]], files: list[str]) -> None:
+        """One task after the other; the last one is DICOM if there are two."""
+        if not tasks:
             self._exporting = False
-            names = ", ".join(Path(each).name for each in result["files"])
-            self._say(_("Written: {names}.").format(names=names))
+            names = ", ".join(Path(each).name for each in files)
+            self._say(" ".join((_("Written: {names}.").format(names=names), self._withheld)).strip())
+            return
 
         def failed(error: SegmentationError) -> None:
-            self._exporting = False
-            self._say(str(error))
+            if not files:
+                self._failed(error)
+                return
+            self._withheld = _("DICOM was not written: {reason}").format(reason=error)
+            self._write([], files)
 
-        self.desk.worker.ask("save", values, saved, failed)
+        self.desk.worker.ask(
+            "export", tasks[0], lambda result: self._write(tasks[1:], [*files, *result["files"]]), failed
+        )
+
+    def _failed(self, error: SegmentationError) -> None:
+        self._exporting = False
+        self._say(str(error))
+
+    def _seriesOrWhy(self, kinds: list[str]) -> tuple[str, str]:
+        """The folder of the series, "" for no DICOM; and why there is none although it is ticked.
+
+        Raises:
+            SegmentationError, OSError: the same reason, where nothing else is ticked.
+        """
+        if not self.ui.exportDicomCheckBox.checked:
+            return "", ""
+        try:
+            return self._series(), ""
+        except (SegmentationError, OSError) as error:
+            if not kinds:
+                raise
+            reason = getattr(error, "strerror", None) or error
+            return "", _("DICOM was not written: {reason}").format(reason=reason)
 
     def _check(self, kinds: list[str], out: str) -> None:
         if self._exporting:

@@ -90,15 +90,17 @@ def framesOf(node: slicer.vtkMRMLNode) -> int:
     return 1
 
 
-def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> WrittenVolume:
-    """Write `<sequence>.nrrd`, whose header keeps the geometry in double precision.
+def writeVolume(
+    sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Path, ending: str = ".nrrd"
+) -> WrittenVolume:
+    """Write `<sequence><ending>`: voxels and geometry, which NRRD keeps in double precision, NIfTI in single.
 
     Raises:
         InputVolumeError: the volume is under a transform that is not linear.
         OSError: the file could not be written.
     """
     ijkToWorld = _ijkToWorld(sequence, node)
-    path = folder / f"{sequence}.nrrd"
+    path = folder / f"{sequence}{ending}"
     carrier = slicer.vtkMRMLScalarVolumeNode()  # outside the scene: no name, no transform, no storage of the original
     carrier.SetAndObserveImageData(node.GetImageData())
     carrier.SetIJKToRASMatrix(ijkToWorld)
@@ -106,7 +108,7 @@ def writeVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode, folder: Pat
     storage.SetFileName(str(path))
     storage.SetUseCompression(0)
     if not storage.WriteData(carrier) or not path.is_file():
-        text = _("The volume chosen for {sequence} could not be written to the temporary folder. Is the disk full?")
+        text = _("The volume chosen for {sequence} could not be written. Is the disk full?")
         raise OSError(text.format(sequence=sequence))
     return WrittenVolume(node, path, tuple(node.GetImageData().GetDimensions()), ijkToWorld)
 

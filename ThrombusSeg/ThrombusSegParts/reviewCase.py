@@ -78,6 +78,7 @@ class ReviewCase:
             rememberMask(segmentation)
             self.checksum = segmentation.GetAttribute(CHECKSUM)
         self.mask, self._infarct = self._maskNow(), self._infarctNow()
+        self._where: dict[int, Any] = {}  # where each candidate was seen last: indices into the flat grid
         self.parts = self._numbered(parts(self.mask), {})
         if not isCorrected(segmentation):
             segmentation.SetAttribute(MODEL_LABELS, packed(labelsOf(segmentation)))
@@ -98,11 +99,8 @@ class ReviewCase:
         if (mask == self.mask).all():
             different, self._infarct = infarct != self._infarct, infarct
             return different
-        self._infarct = infarct
-        before, self.mask = self.parts, mask
-        components = parts(mask)
-        self.parts = self._numbered(components, _overlaps(components, before))
-        self._keep()
+        self._infarct, self.mask = infarct, mask
+        self._numberAgain()
         return True
 
     def decide(self, row: int, decision: str) -> bool:
@@ -118,6 +116,7 @@ class ReviewCase:
         elif entry.decision == "rejected":
             self._putBack(entry)
         entry.decision = wanted
+        self._forgetGhosts()
         self._keep()
         return True
 
@@ -125,9 +124,7 @@ class ReviewCase:
         """Put a mask (K, J, I) in; the row of the new candidate, or of the one that it touches."""
         self._remember(True)
         self._write(self.mask | (mask > 0))
-        components = parts(self.mask)
-        self.parts = self._numbered(components, _overlaps(components, self.parts))
-        self._keep()
+        self._numberAgain()
         numbers = self.parts[mask > 0]
         number = int(numbers.max()) if numbers.size else 0
         return self.rowOf(number)
@@ -148,8 +145,7 @@ class ReviewCase:
             mask.ravel()[put] = 0
             mask.ravel()[taken] = 1
             self._write(mask)
-            self.parts = self._numbered(parts(self.mask), {})
-        self._keep()
+        self._numberAgain()  # the editor may have painted and erased since
         return True
 
     def measured(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -187,11 +183,9 @@ class ReviewCase:
         return unpacked(text, self.mask) if text else None
 
     def record(self) -> list[dict[str, Any]]:
-        """The candidates as the worker's `save` takes them; what was added and rejected again is not one."""
+        """The candidates as the worker's `save` takes them."""
         return [
-            {"candidate": each.number, "decision": each.decision, "measures": each.measures}
-            for each in self.entries
-            if not (each.added and each.decision == "rejected")
+            {"candidate": each.number, "decision": each.decision, "measures": each.measures} for each in self.entries
         ]
 
     def _maskNow(self) -> Any:
@@ -203,31 +197,61 @@ class ReviewCase:
         mask = maskOf(self.segmentation, INFARCT)
         return 0 if mask is None else zlib.crc32(mask.tobytes())
 
+    def _numberAgain(self) -> None:
+        """The mask has changed: every part is the candidate that it was before."""
+        components = parts(self.mask)
+        self.parts = self._numbered(components, _overlaps(components, self.parts))
+        self._keep()
+
     def _numbered(self, components: Any, owners: Mapping[int, int]) -> Any:
         """Parts of the mask by the number of their candidate; parts without one become candidates that were added."""
         numpy = importLibrary("numpy")
         result = numpy.zeros(components.shape, "int32")
         taken: set[int] = set()
         for label, own in groups(components).items():
-            number = owners.get(label) or self._nearest(own, taken)
-            entry = self.entries[self.rowOf(number)] if self.rowOf(number) >= 0 and number not in taken else None
-            if entry is None:
-                entry = self._newEntry(own)
-            elif entry.decision == "rejected":  # somebody has brought it back
+            entry = self._entryOf(own, owners.get(label, 0), taken, set(owners.values()))
+            if entry.decision == "rejected":  # somebody has brought it back
                 entry.decision, entry.voxels = ("added" if entry.added else "undecided"), ""
             taken.add(entry.number)
             result[own] = entry.number
+            self._where[entry.number] = numpy.ravel_multi_index(own, components.shape)
             volume = len(own[0]) * voxelVolumeOf(self.segmentation)
             entry.measures["volume_mm3"] = round(volume, 2)
         if isCorrected(self.segmentation):
             self._noteErased(taken, set(owners.values()))
+        self._forgetGhosts(taken)
         return result
+
+    def _entryOf(self, own: Any, owner: int, taken: set[int], owners: set[int]) -> Entry:
+        """The candidate that a part is: what it was before, else what was there last, else the nearest, else a new one.
+
+        Args:
+            owner: its number before; 0 for none.
+            taken: numbers that have a part already; those of `owners` have or will get one.
+        """
+        number = owner or self._lastThere(own, taken | owners) or self._nearest(own, taken | owners)
+        row = self.rowOf(number)
+        return self.entries[row] if row >= 0 and number not in taken else self._newEntry(own, owner)
+
+    def _lastThere(self, own: Any, taken: set[int]) -> int:
+        """Of the candidates without a part, the one that shares most voxels with this one; 0 where none does."""
+        numpy = importLibrary("numpy")
+        flat = numpy.ravel_multi_index(own, self.mask.shape)
+        free = [each.number for each in self.entries if each.number not in taken and each.number in self._where]
+        shared = [(int(numpy.isin(self._where[number], flat).sum()), number) for number in free]
+        count, number = max(shared, default=(0, 0))
+        return number if count else 0
 
     def _noteErased(self, present: set[int], touched: set[int]) -> None:
         """A candidate without a voxel left was rejected by the eraser; one that became part of another was not."""
         for entry in self.entries:
             if entry.number not in present | touched and entry.decision != "rejected":
                 entry.decision, entry.voxels = "rejected", ""
+
+    def _forgetGhosts(self, present: set[int] | None = None) -> None:
+        """What a reader has added is a candidate as long as it has voxels; an undo brings it back with them."""
+        numbers = set(groups(self.parts)) if present is None else present
+        self.entries = [each for each in self.entries if not each.added or each.number in numbers]
 
     def _nearest(self, own: Any, taken: set[int]) -> int:
         center = centroidOf(self.segmentation, own)
@@ -236,8 +260,10 @@ class ReviewCase:
         distance, number = min(near, default=(math.inf, 0))
         return number if distance < _SAME_MM else 0
 
-    def _newEntry(self, own: Any) -> Entry:
-        number = max((each.number for each in self.entries), default=0) + 1
+    def _newEntry(self, own: Any, number: int = 0) -> Entry:
+        """With the number that the part had before if that is free, else one that nothing has had."""
+        if not number or self.rowOf(number) >= 0:
+            number = max((*self._where, *(each.number for each in self.entries)), default=0) + 1
         right, anterior, superior = centroidOf(self.segmentation, own)
         place = {"centroid_right_mm": right, "centroid_anterior_mm": anterior, "centroid_superior_mm": superior}
         added = isCorrected(self.segmentation)

@@ -37,7 +37,7 @@ class ReviewPanel(PanelPart):
         super().__init__(slicer.util.childWidgetVariables(self.widget))
         mainUi.resultCollapsibleButton.layout().insertRow(2, self.widget)
         self.desk = desk
-        self.row = -1
+        self.row, self._number = -1, 0
         self._table = mainUi.candidatesTable
         self._case: Any = None
         self.missed = MissedThrombus(self.onMissed, self._show)
@@ -94,7 +94,7 @@ class ReviewPanel(PanelPart):
         case = self.desk.case
         if case is None or not 0 <= row < len(case.entries):
             return
-        self.row = row
+        self.row, self._number = row, case.entries[row].number
         measures = case.entries[row].measures
         if "centroid_right_mm" in measures:
             if self.ui.zoomCheckBox.checked:
@@ -114,10 +114,11 @@ class ReviewPanel(PanelPart):
         case = self.desk.case
         if case is None or not 0 <= self.row < len(case.entries):
             return
-        if case.decide(self.row, decision):
+        place, before = self.row, len(case.entries)
+        if case.decide(place, decision):
             self.desk.changed()
         count = len(case.entries)
-        following = [(self.row + by) % count for by in range(1, count)]
+        following = [(place + by) % count for by in range(int(count == before), count)]
         left = [row for row in following if case.entries[row].decision == "undecided"]
         if left:
             self.go(left[0])
@@ -127,12 +128,11 @@ class ReviewPanel(PanelPart):
         case = self.desk.case
         if case is None:
             return
-        before = [each.decision for each in case.entries]
+        before = {each.number: each.decision for each in case.entries}
         if case.undo():
             self.desk.changed()
-            after = [each.decision for each in case.entries]
-            different = [row for row, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
-            self.go(different[0] if different else min(self.row, len(after) - 1))
+            different = [row for row, each in enumerate(case.entries) if before.get(each.number) != each.decision]
+            self.go(different[0] if different else self.row)
 
     def addMissed(self) -> None:
         """Wait for a click on a thrombus that is not in the table; pressed again, wait no longer."""
@@ -159,7 +159,8 @@ class ReviewPanel(PanelPart):
     def _show(self) -> None:
         case = self.desk.case
         if case is not self._case:
-            self._case, self.row = case, 0 if case is not None and case.entries else -1
+            self._case, self._number = case, case.entries[0].number if case is not None and case.entries else 0
+        self.row = case.rowOf(self._number) if case is not None else -1  # rows before it may have gone
         draft, decisions = self.desk.draft, [each.decision for each in case.entries] if case is not None else []
         self.ui.draftWidget.visible = draft is not None
         self.ui.draftLabel.text = draftText(draft.time) if draft is not None else ""

@@ -101,6 +101,25 @@ def itemStatusText(status: str) -> str:
     return texts.get(status, status)
 
 
+def sceneListText(cases: int, volumes: int, unrecognised: int, spare: int, results: int, kept: int) -> str:
+    """What became of the volumes of the scene.
+
+    Args:
+        unrecognised: volumes that fit no sequence.
+        spare: volumes that fit one, and belong to no case.
+        results: cases with a result in the scene; of `kept` the prediction is in the list.
+    """
+    sentences = [_("{cases} cases from {volumes} volumes; which belong together is a guess.")]
+    if unrecognised:
+        sentences.append(_("{unrecognised} volumes fit no sequence and were left out."))
+    if spare:
+        sentences.append(_("{spare} more were left out: they belong to no study, or another fits better."))
+    if results:
+        sentences.append(_("Predictions kept: {kept} of {results}; corrections by hand stay in the scene."))
+    numbers = {"cases": cases, "volumes": volumes, "unrecognised": unrecognised, "spare": spare}
+    return " ".join(sentences).format(**numbers, results=results, kept=kept)
+
+
 def agreementText(result: Mapping[str, Any]) -> str:
     """How far two readers agree: the worker's answer to `agreement`."""
     dice = result["dice"]

@@ -34,8 +34,8 @@ class SavePanel(PanelPart):
         super().__init__(slicer.util.childWidgetVariables(self.widget))
         layout.addWidget(self.widget)
         self.desk = desk
-        self.onNext: Callable[[], None] | None = None
-        """Called for the next case, where there is a list."""
+        self.onNext: Callable[[str], None] | None = None
+        """Called for the next case, where there is a list, with a sentence on what was saved."""
         self.onSaved: Callable[[], None] | None = None
         """Called when a case was saved."""
         self._saving = False
@@ -76,17 +76,22 @@ class SavePanel(PanelPart):
         def done(result: Mapping[str, Any]) -> None:
             self._saving = False
             self._noteSaved(case, values, result)
-            self._say(savedText(result, seconds))
+            text = savedText(result, seconds)
+            self._say(text)
             if self.onSaved is not None:
                 self.onSaved()
             if thenNext and self.onNext is not None and not result["conflict"]:
-                self.onNext()
+                self.onNext(text)
 
         def failed(error: SegmentationError) -> None:
             self._saving = False
             self._say(str(error))
 
         self.desk.worker.ask("save", values, done, failed)
+
+    def follow(self, text: str) -> None:
+        """The next case is open: what was saved before it, and which one it is."""
+        self._say(text)
 
     def _noteSaved(self, case: Any, values: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         if result["conflict"]:  # the next one would lie beside the other reader's too: nothing is to be forgotten
@@ -138,6 +143,11 @@ class SavePanel(PanelPart):
             if listed
             else _("The folder of all corrected cases: a training set as it is. Chosen once, and remembered")
         )
+        self.ui.saveNextButton.toolTip = (
+            _("Save, then open the next case of the work list that nobody has finished or has open")
+            if listed
+            else _("Only for a case that was opened in the section Work list")
+        )
         self.ui.saveLabel.text = self._said or self._idle()
 
     def _idle(self) -> str:
@@ -146,7 +156,7 @@ class SavePanel(PanelPart):
         known = savedOf(self.desk.case.segmentation)
         if known.get("version"):
             return _("{case}, begun from version {version}.").format(case=known["case"], version=known["version"])
-        return _("Not saved yet.")
+        return _("{case} is not saved yet.").format(case=known["case"]) if known.get("case") else _("Not saved yet.")
 
 
 def _setting(key: str) -> str:

@@ -12,13 +12,16 @@ from slicer.i18n import tr as _
 
 from .caseLoader import CaseLoader, note
 from .caseRecord import inputsOf
+from .caseViews import showInItsPlane
 from .errors import SegmentationError
 from .keys import Keys
 from .panelPart import PanelPart
-from .parameterNode import ThrombusSegParameterNode
+from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .reviewDesk import ReviewDesk
-from .reviewTexts import agreementText, durationText, itemStatusText
+from .reviewTexts import agreementText, durationText, itemStatusText, sceneListText
 from .savedFacts import savedOf
+from .sceneCases import SceneCases, casesIn
+from .sceneListWriter import IMAGES, SceneListWriter, chooseFolder
 from .sequences import SEQUENCES
 
 LIST_SETTING = "ThrombusSeg/WorkList"
@@ -50,24 +53,32 @@ class WorkListPanel(PanelPart):
         self.desk, self._annotator, self._isBusy = desk, annotator, isBusy
         self.onOpened: Callable[[Any], None] | None = None
         """Called with the segmentation of a case that is in the scene now, or None."""
+        self.onFollowed: Callable[[str], None] | None = None
+        """Called with a sentence when a case is open after another one was saved."""
         self.items: list[dict[str, Any]] = []
         self.current: dict[str, Any] | None = None
-        self._saved = ""
+        self._saved = self._before = self._warned = ""
+        self._news = ("", "")  # of which list, and what is said of it until a case is opened
+        self._found: SceneCases | None = None
         self._shown: list[dict[str, Any]] = []
-        self._warned = ""
         self._volumes: dict[str, Any] = {}
         self.loader = CaseLoader(desk, self._onLoaded, self._say)
+        self.writer = SceneListWriter(self._onWritten, self._say, self._say)
+        self._fillStates()
+        self.ui.listPathEdit.currentPath = str(slicer.util.settingsValue(LIST_SETTING, "") or "")
+        self._connect()
+
+    def _fillStates(self) -> None:
         self.ui.listStatusComboBox.addItem(_("All states"), "")
         for state in STATES:
             self.ui.listStatusComboBox.addItem(itemStatusText(state), state)
         self.ui.listStatusComboBox.currentIndex = 0
-        self.ui.listPathEdit.currentPath = str(slicer.util.settingsValue(LIST_SETTING, "") or "")
-        self._connect()
 
     def _connect(self) -> None:
         ui = self.ui
         ui.listPathEdit.connect("currentPathChanged(QString)", lambda path: self.refresh())
         ui.listMakeButton.connect("clicked(bool)", lambda checked=False: self.make())
+        ui.listSceneButton.connect("clicked(bool)", lambda checked=False: self.makeFromScene())
         ui.listSecondCheckBox.connect("toggled(bool)", lambda checked: self.refresh())
         ui.listStatusComboBox.connect("currentIndexChanged(int)", lambda index: self._showItems())
         ui.listFilterEdit.connect("textChanged(QString)", lambda text: self._showItems())
@@ -86,6 +97,8 @@ class WorkListPanel(PanelPart):
     def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
         """From now on these are the choices; None while the module is not open."""
         super().setParameterNode(parameterNode)
+        if parameterNode is None:
+            self._stopWriting()
         self._onFolded()
 
     def update(self, busy: bool) -> None:
@@ -103,11 +116,13 @@ class WorkListPanel(PanelPart):
     def forgetResult(self) -> None:
         """The scene was closed or replaced."""
         self._release()
+        self._stopWriting()
         self.loader.close()
         self.current, self._volumes = None, {}
 
     def close(self) -> None:
         """The panel goes."""
+        self.writer.close()
         self.loader.close()
 
     def refresh(self) -> None:
@@ -118,35 +133,71 @@ class WorkListPanel(PanelPart):
         if not is_list:
             self.items = []
             self._showItems()
-            text = _("No list yet. It would be made beside these cases, as {name}.")
-            self._say(text.format(name=_listFor(path).name) if self.ui.listMakeButton.enabled else "")
+            self._say(_noListText(path))
             return
         if self.ui.listSecondCheckBox.checked and not self.second:
-            self._say(_("A second reader needs a pseudonym: give it in the section Save."))
+            self._say(_("A second reader needs a pseudonym of their own: give it in the section Save."))
             return
         qt.QSettings().setValue(LIST_SETTING, path)
         self._ask("list", {}, self._onList)
 
     def make(self) -> None:
         """A list of the cases in a folder, or of a manifest."""
-        source = str(self.ui.listPathEdit.currentPath)
-        target = _listFor(source)
+        source = Path(str(self.ui.listPathEdit.currentPath))
+        self._say(_("Looking for cases..."))
+        self._make(source, _listFor(str(source)))
 
+    def makeFromScene(self) -> None:
+        """A list of what is loaded, written into a folder that the user chooses; pressed again, it stops."""
+        if self.writer.isBusy():
+            self._stopWriting()
+            return
+        if self.parameterNode is None or self.loader.isBusy():
+            return
+        found = casesIn(slicer.mrmlScene, chosenVolumes(self.parameterNode))
+        if not found.cases:
+            self._say(_("No volume of the scene is known to be one of the sequences: choose some under Inputs first."))
+            return
+        folder = chooseFolder()
+        if folder:
+            self._found = found
+            self.ui.listSceneButton.text = _("Stop writing")
+            self.writer.start(found.cases, Path(folder))
+
+    def _onWritten(self, folder: Path, kept: int) -> None:
+        found = self._found
+        self.ui.listSceneButton.text = _("Cases in the scene")
+        results = sum(each.result is not None for each in found.cases)
+        counts = (len(found.cases), found.volumes, found.unrecognised, found.spare)
+        self._news = (str(folder), sceneListText(*counts, results, kept))
+        self._make(folder / IMAGES, folder)
+
+    def _stopWriting(self) -> None:
+        if self.writer.isBusy():
+            self.writer.close()
+            self._say(_("Stopped: no list was made of the scene, and nothing was left in the folder."))
+        self.ui.listSceneButton.text = _("Cases in the scene")
+
+    def _make(self, source: Path, target: Path) -> None:
         def done(result: Mapping[str, Any]) -> None:
             self.ui.listPathEdit.currentPath = str(target)
             self.refresh()
 
-        self._say(_("Looking for cases..."))
-        values = {"list": str(target), "source": source}
-        self.desk.worker.ask("make_list", values, done, lambda error: self._say(str(error)))
+        values = {"list": str(target), "source": str(source)}
+        self.desk.worker.ask("make_list", values, done, self._fail)
 
-    def openNext(self) -> None:
-        """The next case that nobody has finished or has open."""
+    def openNext(self, before: str = "") -> None:
+        """The next case that nobody has finished or has open.
+
+        Args:
+            before: what became of the case that is open; it stands in front of what is said now.
+        """
 
         def done(result: Mapping[str, Any]) -> None:
             self._onList(result)
+            self._before = before
             if result["next"] is None:
-                self._say(_("Every case of the list has been looked at."))
+                self._say(f"{before} {_('Every case of the list has been looked at.')}".strip())
             else:
                 self._open(next(each for each in self.items if each["case"] == result["next"]))
 
@@ -155,6 +206,7 @@ class WorkListPanel(PanelPart):
 
     def openRow(self, row: int) -> None:
         """The case in a row of the table."""
+        self._before = ""
         if 0 <= row < len(self._shown):
             self._open(self._shown[row])
 
@@ -174,8 +226,8 @@ class WorkListPanel(PanelPart):
 
     def _open(self, item: dict[str, Any]) -> None:
         """Claim it; then load it. What would be lost, or is somebody else's, needs a second press."""
-        if self._isBusy() or self.loader.isBusy():
-            self._say(_("Wait until the segmentation, or the case before, is done."))
+        if self._isBusy() or self.loader.isBusy() or self.writer.isBusy():
+            self._say(_("Wait until what goes on is done: a segmentation, a case that opens, a list that is written."))
             return
         if self.desk.isUnsaved() and self._warned != item["case"]:
             self._warned = item["case"]
@@ -198,7 +250,8 @@ class WorkListPanel(PanelPart):
         self.desk.abandon()  # the reader was asked
         if self.current is not None and self.current["case"] != item["case"]:
             self._release()
-        self._warned, self.current = "", item
+        self._ask("list", {}, self._takeItems)  # whose it is now
+        self._warned, self._news, self.current = "", ("", ""), item
         self._say(_("Opening {case}...").format(case=item["case"]))
         if self.parameterNode is not None:
             self.parameterNode.segmentation = None
@@ -214,12 +267,16 @@ class WorkListPanel(PanelPart):
             setattr(parameters, f"volume{sequence}", volumes.get(sequence))
         parameters.shownMap = ""
         parameters.segmentation = segmentation
+        showInItsPlane(volumes, segmentation)
         case = self.current["case"]
         self._showItems()
         text = _("{case} is open.") if segmentation is not None else _("{case} is open. Press Segment to predict it.")
-        self._say(text.format(case=case))
+        before, self._before = self._before, ""
+        self._say(f"{before} {text.format(case=case)}".strip())
         if self.onOpened is not None:
             self.onOpened(segmentation)
+        if before and self.onFollowed is not None:
+            self.onFollowed(str(self.ui.listLabel.text))
 
     def _ask(self, task: str, values: Mapping[str, Any], onDone: Callable[[dict[str, Any]], None]) -> None:
         known = {"list": str(self.ui.listPathEdit.currentPath), "second": self.second, "annotator": self._annotator()}
@@ -236,15 +293,21 @@ class WorkListPanel(PanelPart):
         folder = Path(str(self.ui.listPathEdit.currentPath)) / "second"
         return next((path.name for path in sorted(folder.glob("*")) if path.is_dir()), "")
 
-    def _onList(self, result: Mapping[str, Any]) -> None:
+    def _takeItems(self, result: Mapping[str, Any]) -> None:
         self.items, self._saved = list(result["items"]), str(result["saved"])
         progress = result["progress"]
         self.ui.listProgressBar.maximum = max(1, progress["all"])
         self.ui.listProgressBar.value = progress["done"]
         self.ui.listProgressBar.format = _("{done} of {all} cases done").format(**progress)
         self._showItems()
+
+    def _onList(self, result: Mapping[str, Any]) -> None:
+        self._takeItems(result)
+        progress = result["progress"]
         counts = [f"{progress[state]} {itemStatusText(state)}" for state in STATES if progress[state]]
-        self._say(", ".join(counts) + "." if counts else _("The list is empty."))
+        text = ", ".join(counts) + "." if counts else _("The list is empty.")
+        path, news = self._news
+        self._say(f"{news} {text}" if path and path == str(self.ui.listPathEdit.currentPath) else text)
         if progress["all"] and progress["done"] == progress["all"] and self.second:
             self.compare()
 
@@ -276,6 +339,16 @@ class WorkListPanel(PanelPart):
 
     def _say(self, text: str) -> None:
         self.ui.listLabel.text = text
+
+
+def _noListText(path: str) -> str:
+    """What can be done where no list is chosen."""
+    if not path:
+        return _("Choose a list, or a folder of patients to make one of; or make one of the cases in the scene.")
+    if not Path(path).exists():
+        return _("There is nothing of this name any more. Choose another folder.")
+    text = _("This is no list yet. Make a list puts one beside these cases, called {name}.")
+    return text.format(name=_listFor(path).name)
 
 
 def _listFor(source: str) -> Path:
