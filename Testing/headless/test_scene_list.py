@@ -98,8 +98,8 @@ def test_the_scene_becomes_a_list_without_names(panel, studies, monkeypatch, tmp
     press(panel, monkeypatch, tmp_path)
     answered(panel)
     assert label(panel) == (
-        "2 cases from 4 volumes; which belong together is a guess. 1 volumes fit no sequence and were left out. "
-        "1 more were left out: they belong to no study, or another fits better. 2 new."
+        "2 cases from 4 volumes; which belong together is a guess. 1 volume fits no sequence and was left out. "
+        "Left out, as it belongs to no study or another fits better: 1 of them. 2 new."
     )
     assert [row[:2] for row in section(panel).ui.listTable.cells] == [["case-001", "new"], ["case-002", "new"]]
     folder = tmp_path / "scene-review"
@@ -158,8 +158,7 @@ def test_the_prediction_is_kept_and_a_correction_is_not(reviewed, monkeypatch, t
     press(reviewed, monkeypatch, tmp_path)
     answered(reviewed)
     assert label(reviewed) == (
-        "1 cases from 2 volumes; which belong together is a guess. "
-        "Predictions kept: 1 of 1; corrections by hand stay in the scene. 1 predicted."
+        "1 case from 2 volumes. Predictions kept: 1 of 1; corrections by hand stay in the scene. 1 predicted."
     )
     summary = json.loads((tmp_path / "scene-review/results/case-001/result.json").read_text(encoding="utf-8"))
     assert summary["reference"] == "SWI" and summary["threshold"] == 0.5 and len(summary["candidates"]) == 3

@@ -65,6 +65,25 @@ def stage_correct(driver: Any) -> None:
     driver.report["effectLeft"] = correct.editor.activeEffect() is not None
 
 
+def stage_scenelist(driver: Any) -> None:
+    """What is in the scene becomes a list, with its prediction; the folder is chosen as a user would in the dialog."""
+    from ThrombusSegParts import workListPanel
+
+    section, review = driver.panel.workListPanel, driver.panel.reviewPanel
+    folder = driver.folder / "of-the-scene"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    ask, workListPanel.chooseFolder = workListPanel.chooseFolder, lambda: str(folder)
+    section.ui.listCollapsibleButton.collapsed = False
+    driver.press(section.ui.listSceneButton)
+    driver.wait(lambda: not section.writer.isBusy() and not review.desk.worker.isBusy())
+    workListPanel.chooseFolder = ask
+    driver.settle()
+    driver.report["sceneList"] = [section.ui.listLabel.text, section.ui.listProgressBar.format]
+    driver.album("scene-list", section.ui.listCollapsibleButton)
+    section.ui.listCollapsibleButton.collapsed = True
+
+
 def stage_worklist(driver: Any) -> None:
     """Two patients become a list; the first one is opened, predicted, saved; the key leads to the next."""
     section, save, review = driver.panel.workListPanel, driver.panel.savePanel, driver.panel.reviewPanel
@@ -229,4 +248,9 @@ def stage_offered(driver: Any) -> None:
 
 
 ON_DEMAND = {"crash": stage_crash, "offered": stage_offered}
-STAGES = {"review": stage_review, "correct": stage_correct, "worklist": stage_worklist}
+STAGES = {
+    "review": stage_review,
+    "correct": stage_correct,
+    "scenelist": stage_scenelist,
+    "worklist": stage_worklist,
+}

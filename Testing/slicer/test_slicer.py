@@ -138,6 +138,8 @@ def test_review_and_correction_are_counted_and_taken_back(report: dict) -> None:
 
 
 def test_work_list_leads_from_case_to_case(report: dict) -> None:
+    assert report["sceneList"][0].startswith("1 case from "), report["sceneList"]
+    assert report["sceneList"][1] == "0 of 1 cases done"
     assert report["list"] == ["2 new.", "0 of 2 cases done"]
     assert report["openedByKey"] and report["opened"][0].startswith("case-001 is open.")
     assert report["saved"].startswith("Saved as case-001, version 1:")

@@ -109,11 +109,13 @@ def sceneListText(cases: int, volumes: int, unrecognised: int, spare: int, resul
         spare: volumes that fit one, and belong to no case.
         results: cases with a result in the scene; of `kept` the prediction is in the list.
     """
-    sentences = [_("{cases} cases from {volumes} volumes; which belong together is a guess.")]
+    several = _("{cases} cases from {volumes} volumes; which belong together is a guess.")
+    sentences = [_("1 case from {volumes} volumes.") if cases == 1 else several]
     if unrecognised:
-        sentences.append(_("{unrecognised} volumes fit no sequence and were left out."))
+        more = _("{unrecognised} volumes fit no sequence and were left out.")
+        sentences.append(_("1 volume fits no sequence and was left out.") if unrecognised == 1 else more)
     if spare:
-        sentences.append(_("{spare} more were left out: they belong to no study, or another fits better."))
+        sentences.append(_("Left out, as it belongs to no study or another fits better: {spare} of them."))
     if results:
         sentences.append(_("Predictions kept: {kept} of {results}; corrections by hand stay in the scene."))
     numbers = {"cases": cases, "volumes": volumes, "unrecognised": unrecognised, "spare": spare}
