@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ from ThrombusSegLib.export import (
     write_seg_nrrd,
     write_stl,
 )
+from ThrombusSegLib.lesions import SegmentEstimate
+from ThrombusSegLib.lesions import write_csv as write_lesions
 from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
 from ThrombusSegLib.sequences import Sequence
 
@@ -255,6 +259,47 @@ def test_a_corrected_case_is_measured_with_who_and_what(corrected: Path):
     assert case.infarct_ml == pytest.approx(800 * 0.81 * 4 / 1000)
     with pytest.raises(InputError, match="neither"):
         read_measured(corrected.parent)
+
+
+def result_folder(folder: Path) -> Path:
+    """What `thrombusseg segment` leaves of two candidates, the smaller one first in its table."""
+    small, large = (replace(each, side="left") for each in reversed(measure(labels()).thrombi))
+    folder.mkdir()
+    sitk.WriteImage(labels(), str(folder / "segmentation.nii.gz"))
+    found = [
+        replace(small, number=1, side="right", segment=SegmentEstimate("M1", 0.62)),
+        replace(large, number=2, segment=SegmentEstimate("P1", 0.41)),
+    ]
+    write_lesions(found, folder / "lesions.csv")
+    summary = {
+        "case": "case-8", "reference": "SWI", "threshold": 0.4, "created": "2026-11-28T00:00:00+00:00",
+        "weights": {"name": "phantom-2", "sha256": "ab"}, "sequences": {"used": {"SWI": {}}},
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(summary))
+    return folder
+
+
+def test_a_result_is_exported_with_side_and_artery_of_its_own_table(tmp_path: Path, capsys):
+    folder = result_folder(tmp_path / "result")
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--csv", "--html"]) == 0
+    first, second = csv.DictReader((tmp_path / "out" / "case-8.csv").open(encoding="utf-8"))
+    assert (first["side"], first["segment"], first["segment_confidence"]) == ("left", "P1", "0.41")
+    assert (second["side"], second["segment"], second["segment_confidence"]) == ("right", "M1", "0.62")
+    page = (tmp_path / "out" / "case-8.html").read_text(encoding="utf-8")
+    assert "P1, 41%" in page and "M1, 62%" in page and "<td>unknown</td>" not in page
+
+
+def test_a_part_without_its_row_stays_unknown(tmp_path: Path):
+    folder = result_folder(tmp_path / "result")
+    edited = array_of(labels())
+    edited[6, 30, 32] = 0  # one voxel less: no longer the candidate of the table
+    sitk.WriteImage(geometry(sitk.GetImageFromArray(edited)), str(folder / "segmentation.nii.gz"))
+    large, small = read_measured(folder).thrombi
+    assert (large.side, small.side) == ("left", "unknown") and not (small.segment and small.segment.segment)
+    (folder / "lesions.csv").write_text("candidate\n1\n")
+    assert [each.side for each in read_measured(folder).thrombi] == ["unknown", "unknown"]
+    (folder / "lesions.csv").unlink()
+    assert [each.side for each in read_measured(folder).thrombi] == ["unknown", "unknown"]
 
 
 def test_the_command_writes_everything_that_is_asked_for(corrected: Path, tmp_path: Path, capsys):

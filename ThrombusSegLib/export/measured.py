@@ -28,6 +28,7 @@ from ..lesions import (
 from ..preprocess.grid import Grid
 from ..review import open_case
 from ..sequences import Sequence
+from .result_table import with_table
 
 THROMBUS, INFARCT = 1, 2
 NAMES = {THROMBUS: "Thrombus", INFARCT: "Infarct"}
@@ -105,17 +106,23 @@ def read_measured(folder: Path) -> MeasuredCase:
     if (folder / "review.json").is_file() or (folder / "versions").is_dir():
         return _read_corrected(folder)
     if (folder / "result.json").is_file():
-        summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        about = {
-            "model": summary["weights"]["name"],
-            "model SHA-256": summary["weights"]["sha256"],
-            "threshold": summary["threshold"],
-            "sequences": ", ".join(summary["sequences"]["used"]),
-            "created": summary["created"],
-        }
-        labels = read_labels(folder / "segmentation.nii.gz")
-        return measure(labels, name=summary["case"], reference=summary["reference"], about=about)
+        return _read_result(folder)
     raise InputError(f"{folder.name} is neither a corrected case nor a result.", "Give a folder with review.json.")
+
+
+def _read_result(folder: Path) -> MeasuredCase:
+    """No image is at hand: side and likely artery are those of the result's own table."""
+    summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    about = {
+        "model": summary["weights"]["name"],
+        "model SHA-256": summary["weights"]["sha256"],
+        "threshold": summary["threshold"],
+        "sequences": ", ".join(summary["sequences"]["used"]),
+        "created": summary["created"],
+    }
+    labels = read_labels(folder / "segmentation.nii.gz")
+    case = measure(labels, name=summary["case"], reference=summary["reference"], about=about)
+    return replace(case, thrombi=with_table(case.thrombi, folder / "lesions.csv"))
 
 
 def _read_corrected(folder: Path) -> MeasuredCase:
