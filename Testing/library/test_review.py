@@ -89,7 +89,7 @@ def test_a_list_has_pseudonyms_and_a_status_that_comes_from_the_folder(work: Wor
     assert (item.case, item.annotator, item.version, item.seconds_spent) == ("case-001", "annotator-1", 2, 12)
     again = WorkList(work.folder)  # a restart
     assert again.progress() == {
-        "new": 2, "predicted": 0, "in review": 0, "corrected": 1, "checked": 0, "all": 3, "done": 1,
+        "new": 2, "predicted": 0, "in review": 0, "corrected": 1, "checked": 0, "unreadable": 0, "all": 3, "done": 1,
     }  # fmt: skip
     assert [each.case for each in again.items(text="003")] == ["case-003"]
     assert [each.case for each in again.items(text="c")] == ["case-001", "case-002", "case-003"]

@@ -22,7 +22,7 @@ from .savedFacts import savedOf
 from .sequences import SEQUENCES
 
 LIST_SETTING = "ThrombusSeg/WorkList"
-STATES = ("new", "predicted", "in review", "corrected", "checked")
+STATES = ("new", "predicted", "in review", "corrected", "checked", "unreadable")
 
 
 class WorkListPanel(PanelPart):
@@ -146,7 +146,7 @@ class WorkListPanel(PanelPart):
         def done(result: Mapping[str, Any]) -> None:
             self._onList(result)
             if result["next"] is None:
-                self._say(_("Every case of the list has been looked at."))
+                self._say(_withWarnings(_("Every case of the list has been looked at."), result))
             else:
                 self._open(next(each for each in self.items if each["case"] == result["next"]))
 
@@ -244,7 +244,7 @@ class WorkListPanel(PanelPart):
         self.ui.listProgressBar.format = _("{done} of {all} cases done").format(**progress)
         self._showItems()
         counts = [f"{progress[state]} {itemStatusText(state)}" for state in STATES if progress[state]]
-        self._say(", ".join(counts) + "." if counts else _("The list is empty."))
+        self._say(_withWarnings(", ".join(counts) + "." if counts else _("The list is empty."), result))
         if progress["all"] and progress["done"] == progress["all"] and self.second:
             self.compare()
 
@@ -276,6 +276,11 @@ class WorkListPanel(PanelPart):
 
     def _say(self, text: str) -> None:
         self.ui.listLabel.text = text
+
+
+def _withWarnings(text: str, result: Mapping[str, Any]) -> str:
+    """A text, and the worker's sentences on saved cases that cannot be read."""
+    return " ".join([text, *result["warnings"]])
 
 
 def _listFor(source: str) -> Path:

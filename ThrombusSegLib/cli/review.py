@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from .options import add_run_options, folder, is_there, settings_of
 if TYPE_CHECKING:
     from ..review import Agreement
     from ..review.worklist import WorkList
+
+
+_STATES = ("new", "predicted", "in review", "corrected", "checked")
 
 
 def add_parser(commands: Any) -> None:
@@ -38,8 +42,7 @@ def _add_list_parsers(parts: Any) -> None:
     new.set_defaults(func=run_new)
     listed = parts.add_parser("list", help="the cases and their status")
     listed.add_argument("list", type=folder, metavar="LIST")
-    states = ("new", "predicted", "in review", "corrected", "checked")
-    listed.add_argument("--status", choices=states, help="only these")
+    listed.add_argument("--status", choices=(*_STATES, "unreadable"), help="only these")
     listed.add_argument("--search", default="", metavar="TEXT", help="only cases or centres with this in their name")
     listed.set_defaults(func=run_list)
     status = parts.add_parser("status", help="progress of the whole list, and the next case")
@@ -92,7 +95,8 @@ def run_new(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """One line per case."""
-    items = _list(arguments).items(arguments.status, arguments.search)
+    work = _list(arguments)
+    items = work.items(arguments.status, arguments.search)
     if arguments.json:
         facts = [
             {
@@ -103,6 +107,7 @@ def run_list(arguments: argparse.Namespace) -> int:
                 "version": each.version,
                 "seconds_spent": each.seconds_spent,
                 "open_by": each.open_by,
+                "trouble": each.trouble,
             }
             for each in items
         ]
@@ -112,6 +117,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         who = f"  {each.annotator}" if each.annotator else ""
         print(f"{each.case:<24} {each.status:<10}{who}{f'  version {each.version}' if each.version else ''}")
     print(f"{len(items)} cases")
+    _print_all(each.trouble for each in items)
     return 0
 
 
@@ -120,11 +126,15 @@ def run_status(arguments: argparse.Namespace) -> int:
     work = _list(arguments)
     counts, following = work.progress(), work.next_unreviewed()
     if arguments.json:
-        print(json.dumps({**counts, "next": following.case if following else None}))
+        warnings = [each.text for each in work.damages()]
+        print(json.dumps({**counts, "next": following.case if following else None, "warnings": warnings}))
         return 0
+    shown = (*_STATES, "unreadable") if counts["unreadable"] else _STATES
     print(f"{counts['done']} of {counts['all']} done")
-    print(", ".join(f"{counts[name]} {name}" for name in ("new", "predicted", "in review", "corrected", "checked")))
-    print(f"Next: {following.case} ({following.status})" if following else "Nothing is left to review.")
+    print(", ".join(f"{counts[name]} {name}" for name in shown))
+    nothing = "Nothing else can be reviewed." if counts["done"] < counts["all"] else "Nothing is left to review."
+    print(f"Next: {following.case} ({following.status})" if following else nothing)
+    _print_all(each.trouble for each in work.items())
     return 0
 
 
@@ -156,6 +166,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     """Predict, correct, save."""
     from ..case import read_manifest
     from ..inference import Predictor
+    from ..review import damaged_cases
     from ..review.simulate import simulate_corrections
     from ..weights import find_weights
 
@@ -179,6 +190,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     print(f"{len(done)} cases saved in {arguments.out}.")
     counts = {kind: sum(each.kind == kind for one in done for each in one.corrections) for kind in kinds}
     print(", ".join(f"{count} x {kind}" for kind, count in counts.items()))
+    _print_all(each.text for each in damaged_cases(arguments.out).values())
     return 0
 
 
@@ -201,3 +213,11 @@ def _print_agreement(found: Agreement, arguments: argparse.Namespace, names: tup
         + (f"; detection agreement {found.detection:.2f}" if found.detection is not None else "")
     )
     print(f"Same answer on whether there is a thrombus: {found.presence:.0%} of cases")
+    _print_all(found.warnings)
+
+
+def _print_all(sentences: Iterable[str]) -> None:
+    """What is wrong with some cases, a line each."""
+    for each in sentences:
+        if each:
+            print(each)

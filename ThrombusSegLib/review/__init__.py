@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .agreement import Agreement, compare_readers, compare_with_prediction
 from .claims import Claim, claim, claim_of, release
-from .listing import refresh_manifest, saved_cases
+from .damage import Damage
+from .listing import damaged_cases, refresh_manifest, saved_cases
 from .propose import Proposal, ProposalSettings, propose, propose_at
 from .record import CandidateReview, ReviewRecord, count_changes, pseudonym_of, read_record
 from .store import Saved, SavedCase, open_case, open_version, save_case
@@ -14,6 +15,7 @@ __all__ = [
     "Agreement",
     "CandidateReview",
     "Claim",
+    "Damage",
     "Item",
     "Proposal",
     "ProposalSettings",
@@ -26,6 +28,7 @@ __all__ = [
     "compare_readers",
     "compare_with_prediction",
     "count_changes",
+    "damaged_cases",
     "make_list",
     "open_case",
     "open_version",

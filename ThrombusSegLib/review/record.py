@@ -29,6 +29,10 @@ Status = Literal["in review", "corrected", "checked"]
 _PSEUDONYM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
+class LaterVersionError(InputError):
+    """A file that only a later version of this program can read."""
+
+
 @dataclass(frozen=True)
 class CandidateReview:
     """What became of one candidate."""
@@ -115,12 +119,12 @@ def read_record(path: Path) -> ReviewRecord:
     """A review.json.
 
     Raises:
-        InputError: it is missing, damaged, or written by a later version of this program.
+        InputError: it is missing or damaged. LaterVersionError: a later version of this program wrote it.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] > SCHEMA:
-            raise InputError(f"{path.name} was written by a later version.", "Install the newest ThrombusSeg.")
+            raise LaterVersionError(f"{path.name} was written by a later version.", "Install the newest ThrombusSeg.")
         known = {each.name for each in fields(ReviewRecord)}
         values = {name: value for name, value in content.items() if name in known}
         values["reference"] = Sequence(content["reference"])
