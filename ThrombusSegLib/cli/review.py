@@ -84,7 +84,8 @@ def _add_simulate_parser(parts: Any) -> None:
 
 def run_new(arguments: argparse.Namespace) -> int:
     """Make or extend a list."""
-    from ..review.worklist import CASES, RESULTS, make_list, rows_of
+    from ..review.second import CASES
+    from ..review.worklist import RESULTS, make_list, rows_of
 
     made = make_list(arguments.list, rows_of(is_there(arguments.source)), pseudonymous=not arguments.keep_names)
     print(f"{made.progress()['all']} cases in {arguments.list}.")
@@ -141,7 +142,8 @@ def run_status(arguments: argparse.Namespace) -> int:
 def run_agreement(arguments: argparse.Namespace) -> int:
     """Dice and detection of two readers."""
     from ..review.agreement import compare_readers
-    from ..review.worklist import CASES, WorkList
+    from ..review.second import CASES
+    from ..review.worklist import WorkList
 
     if (arguments.list / CASES).is_file():
         first = WorkList(arguments.list).saved

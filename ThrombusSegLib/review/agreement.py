@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from ..errors import InputError, MachineError
 from ..preprocess.grid import Grid
 from .listing import damaged_cases, saved_cases
+from .second import first_reading_of
 from .store import open_case
 
 _SHOWN = ("case", "true_lesions", "detected_lesions", "false_positives", "dice", "true_mm3", "predicted_mm3")
@@ -45,7 +46,8 @@ def compare_readers(first: Path, second: Path) -> Agreement:
     """Agreement of two folders of corrected cases, over the cases that both hold.
 
     Raises:
-        InputError: no case in common. MachineError: scipy is missing.
+        InputError: no case in common, or both readings of a list are by one person (two plain folders may be: how far a
+            reader agrees with themselves). MachineError: scipy is missing.
     """
     return replace(_agreement(_pairs(first, second)), warnings=(*_damaged(first), *_damaged(second)))
 
@@ -57,9 +59,16 @@ def compare_with_prediction(folder: Path) -> Agreement:
 
 def _pairs(first: Path, second: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
     theirs = _finished(second)
+    of_a_list = first_reading_of(second) is not None
     for name in _finished(first):
         if name in theirs:
-            yield name, open_case(first / name).labels, open_case(second / name).labels
+            one, two = open_case(first / name), open_case(second / name)
+            if of_a_list and one.record.annotator.lower() == two.record.annotator.lower():
+                raise InputError(
+                    f"{two.record.annotator} has saved both readings of {name}: that is not two readers.",
+                    "Let somebody else read it, or move one of the two elsewhere.",
+                )
+            yield name, one.labels, two.labels
 
 
 def _corrections(folder: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:

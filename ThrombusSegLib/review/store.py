@@ -33,6 +33,7 @@ from .damage import BESIDE, RECORD_FILE, VERSIONS, look_at, numbers_of, version_
 from .files import claim_name, put_copy, unfinished_folder, write_image
 from .listing import refresh_manifest
 from .record import LABELS, ReviewRecord, check_pseudonym, count_changes, read_record, stamped
+from .second import why_not_second
 
 LABELS_FILE, PREDICTED_FILE = "labels.nii.gz", "predicted.nii.gz"
 #: Gives up when that many others were faster, one after another.
@@ -86,9 +87,12 @@ def save_case(
         predicted: labels before the correction; what is changed is counted against them.
 
     Raises:
-        InputError: labels with other values or on another grid. MachineError: the disk is full or refuses.
+        InputError: labels with other values or on another grid, or a second reading by somebody who has saved the first
+            one of this case (`second`). MachineError: the disk is full or refuses.
     """
     check_pseudonym(record.case, "case")
+    if refusal := why_not_second(folder, record.case, record.annotator):
+        raise refusal
     labels = _checked(labels)
     case = folder / record.case
     if not case.exists():

@@ -26,8 +26,9 @@ from .damage import Damage, look_at
 from .files import errors_of_the_disk
 from .listing import damaged_cases, look_through
 from .record import ReviewRecord, check_pseudonym
+from .second import CASES, CORRECTED, SECOND, why_not_second
 
-CASES, RESULTS, CORRECTED, SECOND, CLAIMS = "cases.csv", "results", "corrected", "second", "claims"
+RESULTS, CLAIMS = "results", "claims"
 ItemStatus = Literal["new", "predicted", "in review", "corrected", "checked", "unreadable"]
 #: What still has to be looked at.
 UNREVIEWED: tuple[ItemStatus, ...] = ("new", "predicted", "in review")
@@ -88,15 +89,17 @@ class WorkList:
     def items(self, status: ItemStatus | None = None, text: str = "") -> list[Item]:
         """All cases in order, or those of a status and with a text in their name or centre."""
         saved, damages = look_through(self.saved)
-        twice = {path.parent.name for path in self.folder.glob(f"{SECOND}/*/*/review.json")}
+        others = _second_readers(self.folder)
         found = []
         for row in read_manifest(self.folder / CASES):
             record, held = saved.get(row.case), claim_of(self.claims, row.case)
             damage = damages.get(row.case)
-            state = self._state(row.case, record, held is not None, row.case in twice)
+            state = self._state(row.case, record, held is not None, others.get(row.case, set()))
             if record is None and damage is not None:
                 state = "unreadable"
-            found.append(_item(row, state, record, held.annotator if held else "", damage))
+            item = _item(row, state, record, held.annotator if held else "", damage)
+            refusal = why_not_second(self.saved, row.case)
+            found.append(item if refusal is None else replace(item, trouble=str(refusal), opens=False))
         wanted = text.lower()
         return [
             each
@@ -108,8 +111,11 @@ class WorkList:
         """Claim a case before it is opened, or learn who has it: see `claims.claim`.
 
         Raises:
-            InputError: it was saved, and what was saved cannot be opened.
+            InputError: it was saved, and what was saved cannot be opened; or this is the second reading, and they have
+                saved the first one of this case.
         """
+        if refusal := why_not_second(self.saved, case, annotator):
+            raise refusal
         damage = look_at(self.saved / case)[1]
         if damage is not None and not damage.opens:
             raise damage.error
@@ -119,9 +125,9 @@ class WorkList:
         """The saved cases with a record that cannot be read, of this reading."""
         return list(damaged_cases(self.saved).values())
 
-    def _state(self, case: str, record: ReviewRecord | None, is_held: bool, is_read_twice: bool) -> ItemStatus:
+    def _state(self, case: str, record: ReviewRecord | None, is_held: bool, others: set[str]) -> ItemStatus:
         if record is not None and record.status != "in review":
-            second = is_read_twice and not self.second_reader
+            second = bool(others - {record.annotator.lower()}) and not self.second_reader
             return "checked" if record.status == "checked" or second else "corrected"
         if is_held or record is not None:
             return "in review"
@@ -144,6 +150,14 @@ class WorkList:
         items = self.items()
         counts = {status: sum(each.status == status for each in items) for status in get_args(ItemStatus)}
         return {**counts, "all": len(items), "done": counts["corrected"] + counts["checked"]}
+
+
+def _second_readers(folder: Path) -> dict[str, set[str]]:
+    """Who has read which case of a list a second time, in small letters."""
+    found: dict[str, set[str]] = {}
+    for path in folder.glob(f"{SECOND}/*/*/review.json"):
+        found.setdefault(path.parent.name, set()).add(path.parent.parent.name.lower())
+    return found
 
 
 def _item(
