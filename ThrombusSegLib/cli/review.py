@@ -30,6 +30,7 @@ def add_parser(commands: Any) -> None:
     )
     parts = parser.add_subparsers(title="what", metavar="WHAT", required=True, parser_class=type(parser))
     _add_list_parsers(parts)
+    _add_adopt_parser(parts)
     _add_comparing_parsers(parts)
     _add_simulate_parser(parts)
 
@@ -51,6 +52,20 @@ def _add_list_parsers(parts: Any) -> None:
     for each in (listed, status):
         each.add_argument("--second", default="", metavar="NAME", help="as this second reader sees it (a pseudonym)")
         each.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_adopt_parser(parts: Any) -> None:
+    parser = parts.add_parser(
+        "adopt",
+        help="make what was kept beside a case's versions the newest version",
+        description="Of two who saved a case at the same time, the later one's work is kept in CASE/beside. Without "
+        "a name, tell what lies there; `thrombusseg export CASE/beside/NAME` shows it. With a name, save it as the "
+        "newest version: the others stay as they are.",
+    )
+    parser.add_argument("case", type=folder, metavar="CASE", help="folder of a corrected case")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="of the folder in CASE/beside")
+    parser.add_argument("--by", default="", metavar="NAME", help="who decides so (a pseudonym); kept in the record")
+    parser.set_defaults(func=run_adopt)
 
 
 def _add_comparing_parsers(parts: Any) -> None:
@@ -136,6 +151,24 @@ def run_status(arguments: argparse.Namespace) -> int:
     nothing = "Nothing else can be reviewed." if counts["done"] < counts["all"] else "Nothing is left to review."
     print(f"Next: {following.case} ({following.status})" if following else nothing)
     _print_all(each.trouble for each in work.items())
+    return 0
+
+
+def run_adopt(arguments: argparse.Namespace) -> int:
+    """Tell what lies beside a case, or make it the newest version."""
+    from ..review.beside import adopt, kept_beside, open_beside
+
+    case = is_there(arguments.case)
+    if arguments.name:
+        saved = adopt(case, arguments.name, arguments.by)
+        print(f"{arguments.name} is now version {saved.record.version} of {case.name}.")
+        _print_all(saved.warnings)
+        return 0
+    names = kept_beside(case)
+    for name in names:
+        record = open_beside(case / "beside" / name).record
+        print(f"{name}  {record.annotator}  {record.saved}  begun from version {record.based_on}")
+    print(f"{len(names)} beside the versions of {case.name}")
     return 0
 
 

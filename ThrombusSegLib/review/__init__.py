@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .agreement import Agreement, compare_readers, compare_with_prediction
+from .beside import adopt, kept_beside, open_beside
 from .claims import Claim, claim, claim_of, release
 from .damage import Damage
 from .listing import damaged_cases, refresh_manifest, saved_cases
@@ -23,13 +24,16 @@ __all__ = [
     "Saved",
     "SavedCase",
     "WorkList",
+    "adopt",
     "claim",
     "claim_of",
     "compare_readers",
     "compare_with_prediction",
     "count_changes",
     "damaged_cases",
+    "kept_beside",
     "make_list",
+    "open_beside",
     "open_case",
     "open_version",
     "propose",

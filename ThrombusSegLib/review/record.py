@@ -79,6 +79,10 @@ class ReviewRecord:
     """1 for the first saved; given by `store.save_case`."""
     based_on: int = 0
     """The version that was open when the correction began; 0 = none."""
+    adopted: str = ""
+    """Of a version that had lain in `beside`: the name of its folder there; see `beside.adopt`."""
+    adopted_by: str = ""
+    """Who made it the newest, where they said so: a pseudonym."""
     saved: str = ""
     """UTC, ISO 8601; given by `store.save_case`."""
     seconds_spent_before: float = 0.0
@@ -94,6 +98,8 @@ class ReviewRecord:
 
     def __post_init__(self) -> None:
         check_pseudonym(self.annotator, "annotator")
+        if self.adopted_by:
+            check_pseudonym(self.adopted_by, "adopter")
         if self.status not in get_args(Status):
             raise InputError(f"The status is {self.status!r}.", f"Use one of {', '.join(get_args(Status))}.")
         if self.reference not in self.used:

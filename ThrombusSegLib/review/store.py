@@ -168,23 +168,35 @@ def _next_version(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved
     before = open_case(case)
     if not Grid.of(before.labels).same_as(Grid.of(labels), 1e-2):
         raise InputError("The labels do not lie on the grid of the saved ones.", "Resample them, nearest neighbour.")
-    spent = before.record.seconds_spent + before.record.seconds_spent_before
-    record = replace(
+    record = counted(before, record, labels)
+    if record.based_on == newest or (record.based_on == 0 and before.record.annotator == record.annotator):
+        # The same annotator who begins again from the images goes on from where he was.
+        saved = put_next(case, newest + 1, record, labels)
+        if saved is not None:
+            return saved
+    return _put_beside(case, record, labels)
+
+
+def counted(before: SavedCase, record: ReviewRecord, labels: sitk.Image) -> ReviewRecord:
+    """The record with its images, changed voxels and time, as they are after the newest version `before`."""
+    return replace(
         record,
         images=before.record.images,
         voxels_changed=count_changes(before.predicted, labels),
         voxels_changed_since_last=count_changes(before.labels, labels),
-        seconds_spent_before=spent,
+        seconds_spent_before=before.record.seconds_spent + before.record.seconds_spent_before,
     )
-    if record.based_on == newest or (record.based_on == 0 and before.record.annotator == record.annotator):
-        # The same annotator who begins again from the images goes on from where he was.
-        wanted = version_folder(case, newest + 1)
-        with unfinished_folder(case / VERSIONS) as unfinished:
-            written = _write_version(unfinished, replace(record, version=newest + 1), labels)
-            if claim_name(unfinished, wanted):
-                _refresh(case)
-                return _listed(Saved(written, wanted), case.parent)
-    return _put_beside(case, record, labels)
+
+
+def put_next(case: Path, number: int, record: ReviewRecord, labels: sitk.Image) -> Saved | None:
+    """Write a version; None where somebody else has just taken its number."""
+    wanted = version_folder(case, number)
+    with unfinished_folder(case / VERSIONS) as unfinished:
+        written = _write_version(unfinished, replace(record, version=number), labels)
+        if not claim_name(unfinished, wanted):
+            return None
+    _refresh(case)
+    return _listed(Saved(written, wanted), case.parent)
 
 
 def _put_beside(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved:
