@@ -82,7 +82,7 @@ class ExportPanel(PanelPart):
         def done(result: Mapping[str, Any]) -> None:
             self._exporting = False
             names = ", ".join(Path(each).name for each in result["files"])
-            self._say(_("Written: {names}.").format(names=names))
+            self._say(" ".join([_("Written: {names}.").format(names=names), *result["notes"]]))
 
         def failed(error: SegmentationError) -> None:
             self._exporting = False

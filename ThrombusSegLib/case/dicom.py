@@ -111,7 +111,17 @@ def read_dicom_folder(folder: Path, sequence: Sequence | None = None) -> sitk.Im
     Raises:
         InputError: no series, several of which none can be chosen, or one that makes up no volume.
     """
-    series = find_series(folder)
+    chosen = single_series(folder, sequence)
+    return read_series(chosen, folder.name)
+
+
+def single_series(folder: Path, sequence: Sequence | None = None) -> Series:
+    """The only series of a folder, or the one recognised as `sequence`.
+
+    Raises:
+        InputError: no series, or several of which none can be chosen.
+    """
+    series = find_series(folder) if folder.is_dir() else []
     if not series:
         raise InputError(
             f"There is no DICOM series in {folder.name}.", "Give the folder that holds the slices themselves."
@@ -123,7 +133,7 @@ def read_dicom_folder(folder: Path, sequence: Sequence | None = None) -> sitk.Im
         raise InputError(
             f"{folder.name} holds {len(series)} DICOM series ({names}){what}.", "Put each into a folder of its own."
         )
-    return read_series(chosen, folder.name)
+    return chosen
 
 
 def read_series(series: Series, name: str) -> sitk.Image:

@@ -250,12 +250,13 @@ def _agreement(values: Values) -> dict[str, Any]:
 
 
 def _export(values: Values) -> dict[str, Any]:
-    """case (folder), out (folder), kinds [nifti, nrrd, csv, stl, html, pdf], dicom (series folder) -> files."""
+    """case (folder), out (folder), kinds [nifti, nrrd, csv, stl, html, pdf], dicom (series folder) -> files,
+    and notes: sentences on what is not in them."""
     from ..cli.export import export_case
 
     series = Path(values["dicom"]) if values.get("dicom") else None
     written = export_case(Path(values["case"]), Path(values["out"]), list(values.get("kinds", ())), series)
-    return {"files": [str(path) for path in written]}
+    return {"files": [str(path) for path in written.files], "notes": written.notes}
 
 
 TASKS: dict[str, Callable[[Values], dict[str, Any]]] = {
