@@ -56,7 +56,7 @@ def read_sources(folder: Path, labels: sitk.Image, sequence: Sequence | None = N
     import pydicom
 
     with quiet():
-        series = single_series(folder, sequence)
+        series = single_series(folder, sequence, surely=True)
     check_slices(series.slices, folder.name)
     found: dict[int, Any] = {}
     for file in series.files:
