@@ -194,6 +194,17 @@ def test_dicom_objects_go_into_the_study_the_case_was_loaded_from(fromDicom, tmp
     assert referred and all(uid.startswith("1.2.826.1.") for uid in referred), "not the series beside it"
 
 
+def test_where_no_thrombus_is_left_the_answer_says_so(fromDicom, tmp_path: Path) -> None:
+    from ThrombusSegParts.voxels import writeSegment
+
+    panel, labels, _image = fromDicom
+    writeSegment(panel._parameterNode.segmentation, "Thrombus", (labels * 0).astype("uint8"))
+    said = export(panel, tmp_path / "out", "dicom")
+    assert said.endswith("No thrombus is labelled: the DICOM SEG holds the infarct only, and the SR says so."), said
+    (report,) = (tmp_path / "out").glob("*.sr.dcm")
+    assert errors_in(report) == []
+
+
 def errors_in(path: Path) -> list[str]:
     """What dciodvfy (Debian: dicom3tools) calls an error; nothing where it is not installed."""
     if shutil.which("dciodvfy") is None:
@@ -215,5 +226,10 @@ def test_another_series_is_refused_in_a_sentence(fromDicom, tmp_path: Path) -> N
     assert said.startswith("The labels do not lie on the grid of the DICOM series.") and str(tmp_path) not in said
     (tmp_path / "nothing").mkdir()
     panel.exportPanel.ui.exportSeriesEdit.currentPath = str(tmp_path / "nothing")
-    assert "holds no single DICOM series" in export(panel, tmp_path / "out", "dicom")
+    assert "There is no DICOM series in nothing." in export(panel, tmp_path / "out", "dicom")
+    write_series(image, tmp_path / "several", "1.2.826.4", "Ax SWI")
+    write_series(image, tmp_path / "several", "1.2.826.5", "Ax SWI again")
+    panel.exportPanel.ui.exportSeriesEdit.currentPath = str(tmp_path / "several")
+    said = export(panel, tmp_path / "out", "dicom")
+    assert "several holds 2 DICOM series that may be the one (Ax SWI, Ax SWI again)." in said
     assert not list((tmp_path / "out").glob("*.dcm"))

@@ -262,6 +262,28 @@ def test_a_second_reader_sees_nothing_of_the_first_and_is_compared(listed, tinyW
     assert "same answer on whether there is one: 100%" in label(listed)
 
 
+def test_a_saved_case_that_cannot_be_read_is_named_and_not_begun_anew(listed, studies: Path, tinyWeights) -> None:
+    listed.workListPanel.openRow(0)
+    answered(listed)
+    predict(listed, tinyWeights)
+    save(listed)
+    for path in studies.with_name("studies-review").glob("corrected/case-001/**/review.json"):
+        path.write_text("{")
+    listed.workListPanel.refresh()
+    answered(listed)
+    assert listed.workListPanel.ui.listTable.cells[0][1] == "unreadable"
+    assert label(listed).startswith("1 new, 1 unreadable. What was saved of case-001 cannot be read")
+    FakeShortcut.press("J")
+    answered(listed)
+    assert label(listed).startswith("case-002 is open.")
+    listed.workListPanel.openRow(0)
+    answered(listed)
+    assert "case-001 cannot be read" in label(listed) and listed.workListPanel.current["case"] == "case-002"
+    predict(listed, tinyWeights)
+    said = save(listed)
+    assert said.startswith("Saved as case-002") and "case-001 cannot be read" in said
+
+
 def test_what_is_wrong_is_a_sentence(listed, studies: Path, tmp_path: Path) -> None:
     choose(listed, tmp_path / "nothing here")
     assert label(listed) == "There is nothing of this name any more. Choose another folder."

@@ -1,32 +1,32 @@
-"""Exports that open again: NIfTI, Slicer's NRRD, CSV, STL, DICOM SEG and SR."""
+"""Exports that open again: NIfTI, Slicer's NRRD, CSV, STL, a page, a PDF."""
 
 from __future__ import annotations
 
 import csv
-import shutil
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from ThrombusSegLib.case import read_image, read_labels
+from ThrombusSegLib.case import read_labels
 from ThrombusSegLib.cli.main import main
 from ThrombusSegLib.errors import InputError
 from ThrombusSegLib.export import (
     measure,
-    read_dicom_seg,
     read_measured,
     surface_of,
     write_csv,
-    write_dicom_seg,
-    write_dicom_sr,
     write_nifti,
     write_seg_nrrd,
     write_stl,
 )
+from ThrombusSegLib.lesions import SegmentEstimate
+from ThrombusSegLib.lesions import write_csv as write_lesions
 from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
 from ThrombusSegLib.sequences import Sequence
 
@@ -47,36 +47,6 @@ def labels() -> sitk.Image:
     array[6, 30, 30:33] = 1
     array[2:6, 20:30, 5:25] = 2
     return geometry(sitk.GetImageFromArray(array))
-
-
-def series(folder: Path, *, backwards: bool = False) -> Path:
-    """A small MR series as a scanner writes it, oblique, with the slices in any order."""
-    pydicom = pytest.importorskip("pydicom")
-    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-
-    folder.mkdir(parents=True)
-    study, own, frame = generate_uid(), generate_uid(), generate_uid()
-    values = np.random.default_rng(1).integers(0, 900, (SLICES, ROWS, COLUMNS)).astype(np.uint16)
-    for number in range(SLICES):
-        one = pydicom.Dataset()
-        one.file_meta = pydicom.dataset.FileMetaDataset()
-        one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        one.SOPClassUID, one.SOPInstanceUID = MRImageStorage, generate_uid()
-        one.PatientName, one.PatientID, one.PatientBirthDate, one.PatientSex = "Doe^Jane", "12345", "19500101", "F"
-        one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID = study, own, frame
-        one.StudyDate, one.StudyTime, one.StudyID, one.AccessionNumber = "20260102", "101112", "1", "A1"
-        one.ReferringPhysicianName, one.PositionReferenceIndicator, one.Modality = "", "", "MR"
-        one.SeriesNumber, one.InstanceNumber = 4, SLICES - number if backwards else number + 1
-        one.SeriesDescription, one.Manufacturer, one.ImageType = "SWI axial", "Maker", ["ORIGINAL", "PRIMARY"]
-        one.ScanningSequence, one.SequenceVariant, one.ScanOptions, one.MRAcquisitionType = "GR", "SP", "", "3D"
-        one.ImageOrientationPatient = [*ACROSS.tolist(), *DOWN.tolist()]
-        one.ImagePositionPatient = (np.array([-20.0, 30.0, 10.0]) + 4.0 * number * np.cross(ACROSS, DOWN)).tolist()
-        one.PixelSpacing, one.SliceThickness = [0.9, 0.9], 4.0
-        one.Rows, one.Columns, one.SamplesPerPixel, one.PhotometricInterpretation = ROWS, COLUMNS, 1, "MONOCHROME2"
-        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 0
-        one.PixelData = values[number].tobytes()
-        one.save_as(folder / f"{generate_uid()[-9:]}.dcm", enforce_file_format=True)
-    return folder
 
 
 def array_of(image: sitk.Image) -> np.ndarray:
@@ -157,85 +127,10 @@ def test_stl_is_binary_and_in_the_patients_coordinates(tmp_path: Path):
     assert not (tmp_path / "x.stl").exists()
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-def test_dicom_seg_opens_again_at_the_same_voxels(tmp_path: Path, backwards: bool):
-    highdicom = pytest.importorskip("highdicom")
-    scans = series(tmp_path / "series", backwards=backwards)
-    reference = read_image(scans)
-    case = measure(labels(), reference)
-    made = write_dicom_seg(case, scans, tmp_path / "seg.dcm")
-    assert np.array_equal(array_of(read_dicom_seg(tmp_path / "seg.dcm", reference)), array_of(labels()))
-    seg = highdicom.seg.segread(tmp_path / "seg.dcm")
-    assert [seg.get_segment_description(n).segment_label for n in (1, 2, 3)] == ["Thrombus 1", "Thrombus 2", "Infarct"]
-    assert (seg.PatientID, seg.StudyInstanceUID) == ("12345", made.StudyInstanceUID)
-    assert seg.SeriesInstanceUID != read_uid(scans)
-    volume = seg.get_volume(combine_segments=False)  # highdicom's own reader, by affine
-    for number in (1, 2, 3):
-        mine = case.numbers == number if number < 3 else array_of(labels()) == 2
-        assert int(volume.array[..., number - 1].sum()) == int(mine.sum())
-        own = np.argwhere(volume.array[..., number - 1]).mean(axis=0)
-        place = volume.affine @ [*own, 1]
-        k, j, i = np.argwhere(mine).mean(axis=0)
-        assert np.allclose(place[:3], labels().TransformContinuousIndexToPhysicalPoint((i, j, k)), atol=0.01)
-
-
-def read_uid(folder: Path) -> str:
-    import pydicom
-
-    return str(pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True).SeriesInstanceUID)
-
-
-def test_dicom_seg_refuses_what_does_not_fit(tmp_path: Path):
-    pytest.importorskip("highdicom")
-    scans = series(tmp_path / "series")
-    shifted = labels()
-    shifted.SetOrigin((-20.0, 30.0, 12.0))
-    with pytest.raises(InputError, match="grid of the DICOM series"):
-        write_dicom_seg(measure(shifted), scans, tmp_path / "seg.dcm")
-    fewer = sitk.Extract(labels(), (COLUMNS, ROWS, 4), (0, 0, 2))
-    with pytest.raises(InputError, match=r"grid of the DICOM series|4 slices"):
-        write_dicom_seg(measure(fewer), scans, tmp_path / "seg.dcm")
-    with pytest.raises(InputError, match="Nothing is labelled"):
-        write_dicom_seg(measure(labels() * 0), scans, tmp_path / "seg.dcm")
-    assert not (tmp_path / "seg.dcm").exists()
-
-
-def test_dicom_sr_reports_every_thrombus_with_its_segment(tmp_path: Path):
-    highdicom = pytest.importorskip("highdicom")
-    scans = series(tmp_path / "series")
-    case = measure(labels(), read_image(scans), about={"annotator": "annotator-1"})
-    seg = write_dicom_seg(case, scans, tmp_path / "seg.dcm")
-    write_dicom_sr(case, seg, scans, tmp_path / "sr.dcm")
-    report = highdicom.sr.srread(tmp_path / "sr.dcm")
-    groups = report.content.get_volumetric_roi_measurement_groups()
-    assert len(groups) == 2
-    for group, thrombus in zip(groups, case.thrombi, strict=True):
-        found = {each.name.meaning: (each.value, each.unit.value) for each in group.get_measurements()}
-        assert found["Volume"] == (pytest.approx(thrombus.volume_mm3, abs=0.01), "mm3")
-        assert found["Length, maximum Feret diameter"] == (pytest.approx(thrombus.length_feret_mm, abs=0.01), "mm")
-        assert group.tracking_uid == seg.get_segment_description(thrombus.number).tracking_uid
-    assert report.StudyInstanceUID == seg.StudyInstanceUID
-
-
-@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed (Debian: dicom3tools)")
-def test_a_public_validator_finds_no_error_in_seg_and_sr(tmp_path: Path):
-    pytest.importorskip("highdicom")
-    scans = series(tmp_path / "series")
-    case = measure(labels(), read_image(scans), about={"annotator": "annotator-1"})
-    seg = write_dicom_seg(case, scans, tmp_path / "seg.dcm")
-    write_dicom_sr(case, seg, scans, tmp_path / "sr.dcm")
-    for name in ("seg.dcm", "sr.dcm"):
-        done = subprocess.run(
-            ["dciodvfy", str(tmp_path / name)], capture_output=True, text=True, check=False, timeout=120
-        )
-        errors = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith("Error")]
-        assert errors == [], name
-
-
 @pytest.fixture
 def corrected(tmp_path: Path) -> Path:
-    """A saved case on the grid of a DICOM series."""
-    scans = series(tmp_path / "series")
+    """A saved case."""
+    scan = np.random.default_rng(1).integers(0, 900, (SLICES, ROWS, COLUMNS)).astype(np.float32)
     record = ReviewRecord(
         case="case-7",
         annotator="annotator-1",
@@ -244,7 +139,7 @@ def corrected(tmp_path: Path) -> Path:
         candidates=(CandidateReview(1, "accepted"), CandidateReview(2, "rejected")),
         model="phantom-2",
     )
-    save_case(tmp_path / "corrected", record, labels(), {Sequence.SWI: read_image(scans)})
+    save_case(tmp_path / "corrected", record, labels(), {Sequence.SWI: geometry(sitk.GetImageFromArray(scan))})
     return tmp_path / "corrected" / "case-7"
 
 
@@ -257,19 +152,45 @@ def test_a_corrected_case_is_measured_with_who_and_what(corrected: Path):
         read_measured(corrected.parent)
 
 
-def test_the_command_writes_everything_that_is_asked_for(corrected: Path, tmp_path: Path, capsys):
-    pytest.importorskip("highdicom")
-    out = tmp_path / "out"
-    asked = ["--nifti", "--nrrd", "--csv", "--stl", "--html", "--dicom", str(tmp_path / "series")]
-    assert main(["export", str(corrected), "--out", str(out), *asked]) == 0
-    written = {path.name for path in out.iterdir()}
-    assert written == {
-        "case-7.nii.gz", "case-7.seg.nrrd", "case-7.csv", "case-7.definitions.csv", "case-7.stl", "case-7.html",
-        "case-7.seg.dcm", "case-7.sr.dcm",
+def result_folder(folder: Path) -> Path:
+    """What `thrombusseg segment` leaves of two candidates, the smaller one first in its table."""
+    small, large = (replace(each, side="left") for each in reversed(measure(labels()).thrombi))
+    folder.mkdir()
+    sitk.WriteImage(labels(), str(folder / "segmentation.nii.gz"))
+    found = [
+        replace(small, number=1, side="right", segment=SegmentEstimate("M1", 0.62)),
+        replace(large, number=2, segment=SegmentEstimate("P1", 0.41)),
+    ]
+    write_lesions(found, folder / "lesions.csv")
+    summary = {
+        "case": "case-8", "reference": "SWI", "threshold": 0.4, "created": "2026-11-28T00:00:00+00:00",
+        "weights": {"name": "phantom-2", "sha256": "ab"}, "sequences": {"used": {"SWI": {}}},
     }  # fmt: skip
-    assert "case-7.seg.dcm" in capsys.readouterr().out
-    assert main(["export", str(corrected), "--out", str(out)]) == 2
-    assert main(["export", str(tmp_path / "series"), "--out", str(out), "--csv"]) == 2
+    (folder / "result.json").write_text(json.dumps(summary))
+    return folder
+
+
+def test_a_result_is_exported_with_side_and_artery_of_its_own_table(tmp_path: Path, capsys):
+    folder = result_folder(tmp_path / "result")
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--csv", "--html"]) == 0
+    first, second = csv.DictReader((tmp_path / "out" / "case-8.csv").open(encoding="utf-8"))
+    assert (first["side"], first["segment"], first["segment_confidence"]) == ("left", "P1", "0.41")
+    assert (second["side"], second["segment"], second["segment_confidence"]) == ("right", "M1", "0.62")
+    page = (tmp_path / "out" / "case-8.html").read_text(encoding="utf-8")
+    assert "P1, 41%" in page and "M1, 62%" in page and "<td>unknown</td>" not in page
+
+
+def test_a_part_without_its_row_stays_unknown(tmp_path: Path):
+    folder = result_folder(tmp_path / "result")
+    edited = array_of(labels())
+    edited[6, 30, 32] = 0  # one voxel less: no longer the candidate of the table
+    sitk.WriteImage(geometry(sitk.GetImageFromArray(edited)), str(folder / "segmentation.nii.gz"))
+    large, small = read_measured(folder).thrombi
+    assert (large.side, small.side) == ("left", "unknown") and not (small.segment and small.segment.segment)
+    (folder / "lesions.csv").write_text("candidate\n1\n")
+    assert [each.side for each in read_measured(folder).thrombi] == ["unknown", "unknown"]
+    (folder / "lesions.csv").unlink()
+    assert [each.side for each in read_measured(folder).thrombi] == ["unknown", "unknown"]
 
 
 def test_the_page_says_what_was_measured_and_how_and_fetches_nothing(corrected: Path, tmp_path: Path):

@@ -89,7 +89,7 @@ def test_a_list_has_pseudonyms_and_a_status_that_comes_from_the_folder(work: Wor
     assert (item.case, item.annotator, item.version, item.seconds_spent) == ("case-001", "annotator-1", 2, 12)
     again = WorkList(work.folder)  # a restart
     assert again.progress() == {
-        "new": 2, "predicted": 0, "in review": 0, "corrected": 1, "checked": 0, "all": 3, "done": 1,
+        "new": 2, "predicted": 0, "in review": 0, "corrected": 1, "checked": 0, "unreadable": 0, "all": 3, "done": 1,
     }  # fmt: skip
     assert [each.case for each in again.items(text="003")] == ["case-003"]
     assert [each.case for each in again.items(text="c")] == ["case-001", "case-002", "case-003"]
@@ -156,6 +156,40 @@ def test_a_second_reader_sees_nothing_of_the_first_and_agreement_is_shown_at_the
     assert "3 cases in common" in capsys.readouterr().out
     with pytest.raises(InputError, match="no case"):
         compare_readers(work.saved, work.folder / "nowhere")
+
+
+def test_a_second_reading_by_who_saved_the_first_is_refused(work: WorkList, capsys):
+    second = WorkList(work.folder, second_reader="Annotator-1")
+    save(work.saved, "case-001", labels((2, 10, 4, 8)))
+    save(work.saved, "case-001", labels((2, 10, 4, 8)), "annotator-3", based_on=1)
+    said = "has saved the first reading of case-001, and a second reading must be another person's"
+    for refused in (
+        lambda: second.claim("case-001", "Annotator-1"),
+        lambda: save(second.saved, "case-001", labels(), "annotator-1"),
+        lambda: save(WorkList(work.folder, "annotator-2").saved, "case-001", labels(), "annotator-1"),
+    ):
+        with pytest.raises(InputError, match=said):
+            refused()
+    assert not second.saved.exists()
+    assert second.next_unreviewed().case == "case-002", "what they read first is passed over"
+    assert main(["review", "status", str(work.folder), "--second", "annotator-1"]) == 0
+    told = capsys.readouterr().out
+    assert "Next: case-002" in told and f"annotator-1 {said}" in told
+    other = WorkList(work.folder, second_reader="annotator-2")
+    assert other.claim("case-001", "annotator-2").annotator == "annotator-2"
+    assert save(other.saved, "case-001", labels(), "annotator-2").record.version == 1
+    assert work.claim("case-001", "annotator-1").annotator == "annotator-1", "a first reading is anybody's"
+
+
+def test_two_readings_of_a_list_by_one_person_are_not_compared(work: WorkList, tmp_path: Path, capsys):
+    second = WorkList(work.folder, second_reader="annotator-2")
+    save(second.saved, "case-001", labels((2, 10, 4, 8)), "annotator-2")
+    save(work.saved, "case-001", labels((2, 10, 4, 8)), "annotator-2")
+    assert work.items()[0].status == "corrected", "nobody else has read it"
+    assert main(["review", "agreement", str(work.folder), "--second", "annotator-2"]) == 2
+    assert "annotator-2 has saved both readings of case-001" in capsys.readouterr().err
+    save(tmp_path / "again", "case-001", labels((2, 10, 4, 8)), "annotator-2")
+    assert compare_readers(work.saved, tmp_path / "again").cases == 1, "two plain folders may be one person's"
 
 
 def test_corrected_is_compared_with_predicted(work: WorkList):

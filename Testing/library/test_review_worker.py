@@ -127,6 +127,10 @@ def test_a_list_is_made_claimed_and_worked_through(tmp_path: Path, scan: dict[st
         "save", folder=second["saved"], case=item["case"], labels=scan["labels"], images=item["images"],
         reference="SWI", annotator="annotator-2",
     )  # fmt: skip
+    own = {"list": str(tmp_path / "list"), "second": "annotator-1", "annotator": "annotator-1"}
+    refused = ask("claim", **own, case="case-001")
+    assert refused["kind"] == "input" and "has saved the first reading of case-001" in refused["sentence"]
+    assert result("claim", **own, case="case-002")["mine"] and result("list", **own)["next"] == "case-002"
     agreed = result("agreement", list=str(tmp_path / "list"), second="annotator-2")
     assert (agreed["cases"], agreed["dice"]["value"], agreed["detection"]) == (1, 1.0, 1.0)
 

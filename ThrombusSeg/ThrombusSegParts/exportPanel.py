@@ -78,16 +78,17 @@ class ExportPanel(PanelPart):
             case = str(Path(values["folder"]) / result["case"])
             tasks = [{"case": case, "out": out, "kinds": kinds, "dicom": ""}] if kinds else []
             tasks += [{"case": case, "out": out, "kinds": [], "dicom": series}] if series else []
-            self._write(tasks, [])
+            self._write(tasks, [], [])
 
         self.desk.worker.ask("save", values, saved, self._failed)
 
-    def _write(self, tasks: list[dict[str, Any]], files: list[str]) -> None:
+    def _write(self, tasks: list[dict[str, Any]], files: list[str], notes: list[str]) -> None:
         """One task after the other; the last one is DICOM if there are two."""
         if not tasks:
             self._exporting = False
             names = ", ".join(Path(each).name for each in files)
-            self._say(" ".join((_("Written: {names}.").format(names=names), self._withheld)).strip())
+            said = [_("Written: {names}.").format(names=names), *notes, *filter(None, [self._withheld])]
+            self._say(" ".join(said))
             return
 
         def failed(error: SegmentationError) -> None:
@@ -95,11 +96,12 @@ class ExportPanel(PanelPart):
                 self._failed(error)
                 return
             self._withheld = _("DICOM was not written: {reason}").format(reason=error)
-            self._write([], files)
+            self._write([], files, notes)
 
-        self.desk.worker.ask(
-            "export", tasks[0], lambda result: self._write(tasks[1:], [*files, *result["files"]]), failed
-        )
+        def done(result: Mapping[str, Any]) -> None:
+            self._write(tasks[1:], [*files, *result["files"]], [*notes, *result["notes"]])
+
+        self.desk.worker.ask("export", tasks[0], done, failed)
 
     def _failed(self, error: SegmentationError) -> None:
         self._exporting = False

@@ -81,7 +81,8 @@ def savedText(result: Mapping[str, Any], seconds: float) -> str:
         return str(result["conflict"])
     changed = sum(count for label in result["voxels_changed"].values() for count in label.values())
     text = _("Saved as {case}, version {version}: {voxels} voxels changed, {time}.")
-    return text.format(case=result["case"], version=result["version"], voxels=changed, time=durationText(seconds))
+    text = text.format(case=result["case"], version=result["version"], voxels=changed, time=durationText(seconds))
+    return " ".join([text, *result["warnings"]])
 
 
 def durationText(seconds: float) -> str:
@@ -97,6 +98,7 @@ def itemStatusText(status: str) -> str:
         "in review": _("in review"),
         "corrected": _("corrected"),
         "checked": _("checked"),
+        "unreadable": _("unreadable"),
     }
     return texts.get(status, status)
 

@@ -25,7 +25,7 @@ from .sceneListWriter import IMAGES, SceneListWriter, chooseFolder
 from .sequences import SEQUENCES
 
 LIST_SETTING = "ThrombusSeg/WorkList"
-STATES = ("new", "predicted", "in review", "corrected", "checked")
+STATES = ("new", "predicted", "in review", "corrected", "checked", "unreadable")
 
 
 class WorkListPanel(PanelPart):
@@ -197,7 +197,8 @@ class WorkListPanel(PanelPart):
             self._onList(result)
             self._before = before
             if result["next"] is None:
-                self._say(f"{before} {_('Every case of the list has been looked at.')}".strip())
+                text = f"{before} {_('Every case of the list has been looked at.')}".strip()
+                self._say(_withWarnings(text, result))
             else:
                 self._open(next(each for each in self.items if each["case"] == result["next"]))
 
@@ -305,7 +306,7 @@ class WorkListPanel(PanelPart):
         self._takeItems(result)
         progress = result["progress"]
         counts = [f"{progress[state]} {itemStatusText(state)}" for state in STATES if progress[state]]
-        text = ", ".join(counts) + "." if counts else _("The list is empty.")
+        text = _withWarnings(", ".join(counts) + "." if counts else _("The list is empty."), result)
         path, news = self._news
         self._say(f"{news} {text}" if path and path == str(self.ui.listPathEdit.currentPath) else text)
         if progress["all"] and progress["done"] == progress["all"] and self.second:
@@ -349,6 +350,11 @@ def _noListText(path: str) -> str:
         return _("There is nothing of this name any more. Choose another folder.")
     text = _("This is no list yet. Make a list puts one beside these cases, called {name}.")
     return text.format(name=_listFor(path).name)
+
+
+def _withWarnings(text: str, result: Mapping[str, Any]) -> str:
+    """A text, and the worker's sentences on saved cases that cannot be read."""
+    return " ".join([text, *result["warnings"]])
 
 
 def _listFor(source: str) -> Path:

@@ -102,7 +102,14 @@ def choose(series: list[Series], sequence: Sequence | None) -> Series | None:
         ours = [(one, guess) for one, guess in ours if guess.sequence is sequence]
     if len({guess.sequence for _, guess in ours}) != 1:
         return None
-    return max(ours, key=lambda each: (each[1].confidence, _echo_time(each[0].tags)))[0]
+    return max((one for one, _ in ours), key=_rank)
+
+
+def _rank(series: Series) -> tuple[Sequence | None, float, float]:
+    """What it probably is, how sure that is, and its echo time in ms; to be compared among series of one sequence."""
+    guess = series.guess
+    sequence, confidence = (None, 0.0) if guess is None else (guess.sequence, guess.confidence)
+    return sequence, confidence, _echo_time(series.tags)
 
 
 def read_dicom_folder(folder: Path, sequence: Sequence | None = None) -> sitk.Image:
@@ -111,7 +118,22 @@ def read_dicom_folder(folder: Path, sequence: Sequence | None = None) -> sitk.Im
     Raises:
         InputError: no series, several of which none can be chosen, or one that makes up no volume.
     """
-    series = find_series(folder)
+    chosen = single_series(folder, sequence)
+    return read_series(chosen, folder.name)
+
+
+def single_series(folder: Path, sequence: Sequence | None = None, *, surely: bool = False) -> Series:
+    """The only series of a folder, or the one recognised as `sequence`.
+
+    Args:
+        folder: with the DICOM files.
+        sequence: which is wanted of several; None: the only one that is any.
+        surely: refuse where several are it as surely; otherwise the first of them is taken.
+
+    Raises:
+        InputError: no series, or several of which none can be chosen.
+    """
+    series = find_series(folder) if folder.is_dir() else []
     if not series:
         raise InputError(
             f"There is no DICOM series in {folder.name}.", "Give the folder that holds the slices themselves."
@@ -123,7 +145,14 @@ def read_dicom_folder(folder: Path, sequence: Sequence | None = None) -> sitk.Im
         raise InputError(
             f"{folder.name} holds {len(series)} DICOM series ({names}){what}.", "Put each into a folder of its own."
         )
-    return read_series(chosen, folder.name)
+    alike = [one for one in series if _rank(one) == _rank(chosen)]
+    if surely and len(alike) > 1:
+        names = ", ".join(sorted(one.description for one in alike))
+        raise InputError(
+            f"{folder.name} holds {len(alike)} DICOM series that may be the one ({names}).",
+            "Give a folder with the right one alone.",
+        )
+    return chosen
 
 
 def read_series(series: Series, name: str) -> sitk.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,14 +44,24 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write what was asked for, and print the paths."""
+    """Write what was asked for, and print the paths and what there is to know about them."""
     wanted = [name for name in _KINDS if getattr(arguments, name)]
-    for path in export_case(is_there(arguments.case), arguments.out, wanted, arguments.dicom):
-        print(path)
+    written = export_case(is_there(arguments.case), arguments.out, wanted, arguments.dicom)
+    for each in (*written.files, *written.notes):
+        print(each)
     return 0
 
 
-def export_case(source: Path, out: Path, kinds: list[str], series: Path | None = None) -> list[Path]:
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote."""
+
+    files: list[Path]
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what is not in them."""
+
+
+def export_case(source: Path, out: Path, kinds: list[str], series: Path | None = None) -> Exported:
     """Write a corrected case or a result in every wanted form.
 
     Args:
@@ -72,8 +83,10 @@ def export_case(source: Path, out: Path, kinds: list[str], series: Path | None =
     writers = _writers()
     with errors_of_the_disk(out.name):
         out.mkdir(parents=True, exist_ok=True)
+        # First what may not fit to the case.
+        dicom = Exported([]) if series is None else _write_dicom(case, is_there(series), out / name)
         written = [writers[kind][1](case, out / f"{name}{writers[kind][0]}") for kind in kinds]
-    return written if series is None else [*written, *_write_dicom(case, is_there(series), out / name)]
+    return Exported([*written, *dicom.files], dicom.notes)
 
 
 def _writers() -> dict[str, tuple[str, Callable[[MeasuredCase, Path], Path]]]:
@@ -91,15 +104,17 @@ def _writers() -> dict[str, tuple[str, Callable[[MeasuredCase, Path], Path]]]:
     }
 
 
-def _write_dicom(case: MeasuredCase, series: Path, stem: Path) -> list[Path]:
+def _write_dicom(case: MeasuredCase, series: Path, stem: Path) -> Exported:
     from ..export import write_dicom_seg, write_dicom_sr
     from ..sequences import Sequence
 
     known = {each.value: each for each in Sequence}
     sequence = known.get(case.reference)
     seg, report = (stem.with_name(f"{stem.name}.{kind}.dcm") for kind in ("seg", "sr"))
-    made = write_dicom_seg(case, series, seg, sequence)
-    if not case.thrombi:
-        return [seg]
+    is_empty = not case.thrombi and not case.infarct_ml
+    made = None if is_empty else write_dicom_seg(case, series, seg, sequence)
     write_dicom_sr(case, made, series, report, sequence)
-    return [seg, report]
+    if is_empty:
+        return Exported([report], ["Nothing is labelled: there is no DICOM SEG, and the SR says so."])
+    none = "No thrombus is labelled: the DICOM SEG holds the infarct only, and the SR says so."
+    return Exported([seg, report], [] if case.thrombi else [none])

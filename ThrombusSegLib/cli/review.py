@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ..review.worklist import WorkList
 
 
+_STATES = ("new", "predicted", "in review", "corrected", "checked")
+
+
 def add_parser(commands: Any) -> None:
     """Add the command with its own sub-commands to the main parser."""
     parser = commands.add_parser(
@@ -26,6 +30,7 @@ def add_parser(commands: Any) -> None:
     )
     parts = parser.add_subparsers(title="what", metavar="WHAT", required=True, parser_class=type(parser))
     _add_list_parsers(parts)
+    _add_adopt_parser(parts)
     _add_comparing_parsers(parts)
     _add_simulate_parser(parts)
 
@@ -38,8 +43,7 @@ def _add_list_parsers(parts: Any) -> None:
     new.set_defaults(func=run_new)
     listed = parts.add_parser("list", help="the cases and their status")
     listed.add_argument("list", type=folder, metavar="LIST")
-    states = ("new", "predicted", "in review", "corrected", "checked")
-    listed.add_argument("--status", choices=states, help="only these")
+    listed.add_argument("--status", choices=(*_STATES, "unreadable"), help="only these")
     listed.add_argument("--search", default="", metavar="TEXT", help="only cases or centres with this in their name")
     listed.set_defaults(func=run_list)
     status = parts.add_parser("status", help="progress of the whole list, and the next case")
@@ -48,6 +52,20 @@ def _add_list_parsers(parts: Any) -> None:
     for each in (listed, status):
         each.add_argument("--second", default="", metavar="NAME", help="as this second reader sees it (a pseudonym)")
         each.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_adopt_parser(parts: Any) -> None:
+    parser = parts.add_parser(
+        "adopt",
+        help="make what was kept beside a case's versions the newest version",
+        description="Of two who saved a case at the same time, the later one's work is kept in CASE/beside. Without "
+        "a name, tell what lies there; `thrombusseg export CASE/beside/NAME` shows it. With a name, save it as the "
+        "newest version: the others stay as they are.",
+    )
+    parser.add_argument("case", type=folder, metavar="CASE", help="folder of a corrected case")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="of the folder in CASE/beside")
+    parser.add_argument("--by", default="", metavar="NAME", help="who decides so (a pseudonym); kept in the record")
+    parser.set_defaults(func=run_adopt)
 
 
 def _add_comparing_parsers(parts: Any) -> None:
@@ -81,7 +99,8 @@ def _add_simulate_parser(parts: Any) -> None:
 
 def run_new(arguments: argparse.Namespace) -> int:
     """Make or extend a list."""
-    from ..review.worklist import CASES, RESULTS, make_list, rows_of
+    from ..review.second import CASES
+    from ..review.worklist import RESULTS, make_list, rows_of
 
     made = make_list(arguments.list, rows_of(is_there(arguments.source)), pseudonymous=not arguments.keep_names)
     print(f"{made.progress()['all']} cases in {arguments.list}.")
@@ -92,7 +111,8 @@ def run_new(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """One line per case."""
-    items = _list(arguments).items(arguments.status, arguments.search)
+    work = _list(arguments)
+    items = work.items(arguments.status, arguments.search)
     if arguments.json:
         facts = [
             {
@@ -103,6 +123,7 @@ def run_list(arguments: argparse.Namespace) -> int:
                 "version": each.version,
                 "seconds_spent": each.seconds_spent,
                 "open_by": each.open_by,
+                "trouble": each.trouble,
             }
             for each in items
         ]
@@ -112,6 +133,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         who = f"  {each.annotator}" if each.annotator else ""
         print(f"{each.case:<24} {each.status:<10}{who}{f'  version {each.version}' if each.version else ''}")
     print(f"{len(items)} cases")
+    _print_all(each.trouble for each in items)
     return 0
 
 
@@ -120,18 +142,41 @@ def run_status(arguments: argparse.Namespace) -> int:
     work = _list(arguments)
     counts, following = work.progress(), work.next_unreviewed()
     if arguments.json:
-        print(json.dumps({**counts, "next": following.case if following else None}))
+        warnings = [each.text for each in work.damages()]
+        print(json.dumps({**counts, "next": following.case if following else None, "warnings": warnings}))
         return 0
+    shown = (*_STATES, "unreadable") if counts["unreadable"] else _STATES
     print(f"{counts['done']} of {counts['all']} done")
-    print(", ".join(f"{counts[name]} {name}" for name in ("new", "predicted", "in review", "corrected", "checked")))
-    print(f"Next: {following.case} ({following.status})" if following else "Nothing is left to review.")
+    print(", ".join(f"{counts[name]} {name}" for name in shown))
+    nothing = "Nothing else can be reviewed." if counts["done"] < counts["all"] else "Nothing is left to review."
+    print(f"Next: {following.case} ({following.status})" if following else nothing)
+    _print_all(each.trouble for each in work.items())
+    return 0
+
+
+def run_adopt(arguments: argparse.Namespace) -> int:
+    """Tell what lies beside a case, or make it the newest version."""
+    from ..review.beside import adopt, kept_beside, open_beside
+
+    case = is_there(arguments.case)
+    if arguments.name:
+        saved = adopt(case, arguments.name, arguments.by)
+        print(f"{arguments.name} is now version {saved.record.version} of {case.name}.")
+        _print_all(saved.warnings)
+        return 0
+    names = kept_beside(case)
+    for name in names:
+        record = open_beside(case / "beside" / name).record
+        print(f"{name}  {record.annotator}  {record.saved}  begun from version {record.based_on}")
+    print(f"{len(names)} beside the versions of {case.name}")
     return 0
 
 
 def run_agreement(arguments: argparse.Namespace) -> int:
     """Dice and detection of two readers."""
     from ..review.agreement import compare_readers
-    from ..review.worklist import CASES, WorkList
+    from ..review.second import CASES
+    from ..review.worklist import WorkList
 
     if (arguments.list / CASES).is_file():
         first = WorkList(arguments.list).saved
@@ -156,6 +201,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     """Predict, correct, save."""
     from ..case import read_manifest
     from ..inference import Predictor
+    from ..review import damaged_cases
     from ..review.simulate import simulate_corrections
     from ..weights import find_weights
 
@@ -179,6 +225,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     print(f"{len(done)} cases saved in {arguments.out}.")
     counts = {kind: sum(each.kind == kind for one in done for each in one.corrections) for kind in kinds}
     print(", ".join(f"{count} x {kind}" for kind, count in counts.items()))
+    _print_all(each.text for each in damaged_cases(arguments.out).values())
     return 0
 
 
@@ -201,3 +248,11 @@ def _print_agreement(found: Agreement, arguments: argparse.Namespace, names: tup
         + (f"; detection agreement {found.detection:.2f}" if found.detection is not None else "")
     )
     print(f"Same answer on whether there is a thrombus: {found.presence:.0%} of cases")
+    _print_all(found.warnings)
+
+
+def _print_all(sentences: Iterable[str]) -> None:
+    """What is wrong with some cases, a line each."""
+    for each in sentences:
+        if each:
+            print(each)

@@ -54,9 +54,9 @@ class Example:
     place: npt.NDArray[np.bool_]
     """(S, H, W), working grid: the clot, or the false alarm, around which the picture is cropped."""
     truth: sitk.Image
-    """uint8, 1 where there is true thrombus; the grid on which it was judged."""
+    """uint8, 1 where there is true thrombus, in the coordinates of the reference."""
     found: sitk.Image
-    """uint8, 1 where thrombus was predicted; the same grid."""
+    """uint8, 1 where thrombus was predicted; the same grid as `truth`."""
 
 
 def need_matplotlib() -> None:

@@ -16,9 +16,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..case import ManifestRow
+from ..case import Case, ManifestRow
 from ..inference.result import SegmentSettings
-from ..preprocess.prepare import prepare_labels
+from ..preprocess import Prepared
+from ..preprocess.prepare import find_drawn_on, pose_of_labels, prepare_labels
 from ..progress import Progress, report, silent
 from ..review.files import errors_of_the_disk, unfinished_folder, write_text
 from ..sequences import Sequence as MRSequence
@@ -137,15 +138,24 @@ def example_of(kind: str, found: _Found) -> Example:
     assert found.look.case.labels is not None
     lesion = sitk.GetImageFromArray(found.lesion.astype(np.uint8))
     lesion.CopyInformation(found.look.case.labels)
+    prepared, case = found.look.result.prepared, found.look.case
+    truth = sitk.Cast(found.look.case.labels == 1, sitk.sitkUInt8)
     return Example(
         title=_title(kind, simulated=found.look.simulated),
         facts=_facts(kind, found),
         rule=RULES[kind],
         result=found.look.result,
-        place=prepare_labels(lesion, found.look.result.prepared) == 1,
-        truth=sitk.Cast(found.look.case.labels == 1, sitk.sitkUInt8),
-        found=found.predicted,
+        place=prepare_labels(lesion, prepared, find_drawn_on(case)) == 1,
+        truth=_as_shown(truth, case, prepared),
+        found=_as_shown(found.predicted, case, prepared),
     )
+
+
+def _as_shown(mask: sitk.Image, case: Case, prepared: Prepared) -> sitk.Image:
+    """A mask on the labels' grid in the coordinates of the pictures, which are the reference's."""
+    pose = pose_of_labels(case, prepared)
+    grid = prepared.reference_grid.empty(mask.GetPixelID())
+    return mask if pose is None else sitk.Resample(mask, grid, pose, sitk.sitkNearestNeighbor)
 
 
 def page_of(facts: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from ..case import Case, ManifestRow, read_case
 from ..errors import InputError
 from ..inference.result import SegmentResult, SegmentSettings, versions
 from ..lesions import CandidateSettings, find_candidates
+from ..preprocess import onto_labels
 from ..progress import Progress, report, silent
 from ..sequences import Sequence as MRSequence
 from .matching import count_case, score_case
@@ -186,7 +187,8 @@ class Look:
     """With labels."""
     result: SegmentResult
     probability: sitk.Image
-    """Of thrombus, on the grid that the labels were drawn on: that is where it is judged, whatever the reference."""
+    """Of thrombus, on the grid that the labels were drawn on: that is where it is judged, whatever the reference.
+    Where the sequence they were drawn on was registered to the reference, it has gone back with that pose."""
     simulated: bool
     """Whether the simulator's truth lies beside the labels."""
 
@@ -204,7 +206,7 @@ def segment_look(row: ManifestRow, subset: Subset, predictor: Predictor, setting
     case = read_case({sequence: row.paths[sequence] for sequence in subset}, name=row.case, labels=row.labels)
     assert case.labels is not None
     result = segment_case(case, predictor, settings)
-    probability = sitk.Resample(result.probability, case.labels, sitk.Transform(), sitk.sitkLinear, 0.0)
+    probability = onto_labels(result.probability, case, result.prepared)
     return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
 
 

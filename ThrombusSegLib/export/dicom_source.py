@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ..case.dicom import choose, find_series
+from ..case.dicom import single_series
+from ..case.quiet import quiet
+from ..case.slices import check_slices
 from ..errors import InputError, MachineError
 from ..sequences import Sequence
 
@@ -21,6 +23,8 @@ _MAY_BE_EMPTY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
     "StudyID", "ReferringPhysicianName", "PositionReferenceIndicator",
 )  # fmt: skip
+#: Without these nobody knows where a slice lies; a picture of the screen, for one, has none of them.
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 
 
 def highdicom(part: str = "") -> Any:
@@ -46,20 +50,25 @@ def read_sources(folder: Path, labels: sitk.Image, sequence: Sequence | None = N
         sequence: which to take of several series.
 
     Raises:
-        InputError: no series, or its slices are not where the labels' are.
+        InputError: no series, several of which none can be chosen, or its slices are not where the labels' are.
     """
     highdicom()
     import pydicom
 
-    series = choose(find_series(folder), sequence)
-    if series is None:
-        raise InputError(f"{folder.name} holds no single DICOM series to put the labels on.", "Give its own folder.")
+    with quiet():
+        series = single_series(folder, sequence, surely=True)
+    check_slices(series.slices, folder.name)
     found: dict[int, Any] = {}
     for file in series.files:
         dataset = pydicom.dcmread(file, stop_before_pixels=True)
         for keyword in _MAY_BE_EMPTY:
             if keyword not in dataset:
                 setattr(dataset, keyword, None)
+        if any(keyword not in dataset for keyword in _PLACE):
+            raise InputError(
+                f"The DICOM series in {folder.name} does not say where its slices lie.",
+                "Give the folder of the images that the labels were drawn on.",
+            )
         found[_slice_of(dataset, labels)] = dataset
     if sorted(found) != list(range(labels.GetSize()[2])):
         raise InputError(

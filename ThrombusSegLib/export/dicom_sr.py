@@ -1,4 +1,7 @@
-"""A DICOM measurement report (TID 1500) with highdicom: one group of measures for every thrombus of a DICOM SEG."""
+"""A DICOM measurement report (TID 1500) with highdicom: one group of measures for every thrombus of a DICOM SEG.
+
+Where no thrombus is labelled, one group without a region (TID 1501) says so about the images of the series.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ..errors import InputError
 from ..lesions import Candidate
 from ..review.files import errors_of_the_disk, unfinished_folder
 from ..sequences import Sequence
@@ -26,6 +28,8 @@ MEASURES = {
     "width_mm": ("103355008", "SCT", "Width", ("mm", "millimeter")),
     "infarct_distance_mm": ("INFARCT-DIST", SCHEME, "Distance to diffusion restriction", ("mm", "millimeter")),
 }
+#: What is said where no thrombus is labelled: not that there is none.
+NONE_LABELLED = (("LABELLED", SCHEME, "Thrombus labelled"), ("373067005", "SCT", "No"))
 _SIDES = {"left": ("7771000", "SCT", "Left"), "right": ("24028007", "SCT", "Right")}
 
 
@@ -34,26 +38,24 @@ def write_dicom_sr(case: MeasuredCase, seg: Any, series: Path, path: Path, seque
 
     Args:
         case: the same that was written as `seg`.
-        seg: what `write_dicom_seg` returned.
+        seg: what `write_dicom_seg` returned; None where nothing is labelled.
         series: folder of the DICOM series.
         path: of the file to write, ends in .dcm.
         sequence: which series, where the folder holds several.
 
     Raises:
-        InputError: no thrombus is labelled. MachineError: highdicom is missing.
+        InputError: labels and series do not match. MachineError: highdicom is missing.
     """
-    if not case.thrombi:
-        raise InputError("No thrombus is labelled, so there is nothing to report.", "Export the segmentation only.")
     hd, sr = highdicom(), highdicom(".sr")
     sources = read_sources(series, sitk.Image(case.labels), sequence)
     report = sr.MeasurementReport(
         observation_context=_context(case),
         procedure_reported=sr.CodedConcept("24590-2", "LN", "Brain MRI"),
-        imaging_measurements=[_group(each, seg, case) for each in case.thrombi],
+        imaging_measurements=[_group(each, seg, case) for each in case.thrombi] or [_none_labelled(sources)],
         title=sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
     )
     made = sr.Comprehensive3DSR(
-        evidence=[seg, *sources],
+        evidence=[*([] if seg is None else [seg]), *sources],
         content=report[0],
         series_instance_uid=hd.UID(),
         series_number=SEG_SERIES_NUMBER + 1,
@@ -104,6 +106,18 @@ def _group(thrombus: Candidate, seg: Any, case: MeasuredCase) -> Any:
         algorithm_id=sr.AlgorithmIdentification(name="ThrombusSeg", version=__version__),
         measurements=_measurements(thrombus),
         qualitative_evaluations=_evaluations(thrombus),
+    )
+
+
+def _none_labelled(sources: list[Any]) -> Any:
+    hd, sr = highdicom(), highdicom(".sr")
+    name, value = (sr.CodedConcept(*each) for each in NONE_LABELLED)
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=hd.UID(), identifier="No thrombus labelled"),
+        finding_sites=[sr.FindingSite(anatomic_location=sr.CodedConcept("12738006", "SCT", "Brain"))],
+        algorithm_id=sr.AlgorithmIdentification(name="ThrombusSeg", version=__version__),
+        qualitative_evaluations=[sr.QualitativeEvaluation(name, value)],
+        source_images=[sr.SourceImageForMeasurementGroup.from_source_image(each) for each in sources],
     )
 
 

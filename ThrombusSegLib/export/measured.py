@@ -26,8 +26,10 @@ from ..lesions import (
     with_details,
 )
 from ..preprocess.grid import Grid
-from ..review import open_case
+from ..review import SavedCase, open_case
+from ..review.beside import is_beside, open_beside
 from ..sequences import Sequence
+from .result_table import with_table
 
 THROMBUS, INFARCT = 1, 2
 NAMES = {THROMBUS: "Thrombus", INFARCT: "Infarct"}
@@ -97,29 +99,39 @@ def measure(
 
 
 def read_measured(folder: Path) -> MeasuredCase:
-    """A corrected case, or a folder of results of `thrombusseg segment`.
+    """A corrected case, a version kept in its `beside`, or a folder of results of `thrombusseg segment`.
 
     Raises:
         InputError: it is neither.
     """
+    if is_beside(folder):
+        kept = open_beside(folder)
+        name = f"{kept.record.case}-{folder.name}"
+        return _measure_corrected(kept, name, f"beside the others, begun from {kept.record.based_on}")
     if (folder / "review.json").is_file() or (folder / "versions").is_dir():
-        return _read_corrected(folder)
+        case = open_case(folder)
+        return _measure_corrected(case, case.record.case, str(case.record.version))
     if (folder / "result.json").is_file():
-        summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        about = {
-            "model": summary["weights"]["name"],
-            "model SHA-256": summary["weights"]["sha256"],
-            "threshold": summary["threshold"],
-            "sequences": ", ".join(summary["sequences"]["used"]),
-            "created": summary["created"],
-        }
-        labels = read_labels(folder / "segmentation.nii.gz")
-        return measure(labels, name=summary["case"], reference=summary["reference"], about=about)
+        return _read_result(folder)
     raise InputError(f"{folder.name} is neither a corrected case nor a result.", "Give a folder with review.json.")
 
 
-def _read_corrected(folder: Path) -> MeasuredCase:
-    case = open_case(folder)
+def _read_result(folder: Path) -> MeasuredCase:
+    """No image is at hand: side and likely artery are those of the result's own table."""
+    summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    about = {
+        "model": summary["weights"]["name"],
+        "model SHA-256": summary["weights"]["sha256"],
+        "threshold": summary["threshold"],
+        "sequences": ", ".join(summary["sequences"]["used"]),
+        "created": summary["created"],
+    }
+    labels = read_labels(folder / "segmentation.nii.gz")
+    case = measure(labels, name=summary["case"], reference=summary["reference"], about=about)
+    return replace(case, thrombi=with_table(case.thrombi, folder / "lesions.csv"))
+
+
+def _measure_corrected(case: SavedCase, name: str, version: str) -> MeasuredCase:
     record = case.record
     counts = {
         decision: sum(each.decision == decision for each in record.candidates)
@@ -129,7 +141,7 @@ def _read_corrected(folder: Path) -> MeasuredCase:
     about = {
         "annotator": record.annotator,
         "saved": record.saved,
-        "version": record.version,
+        "version": version,
         "status": record.status,
         "candidates": ", ".join(f"{count} {decision}" for decision, count in counts.items() if count) or "none",
         "voxels changed": f"{changes['added']} added, {changes['removed']} removed (thrombus)",
@@ -139,7 +151,7 @@ def _read_corrected(folder: Path) -> MeasuredCase:
         "sequences": ", ".join(each.value for each in record.used),
     }
     image = _reference(case.images.get(record.reference), record.reference)
-    measured = measure(case.labels, image, name=record.case, reference=record.reference.value, about=about)
+    measured = measure(case.labels, image, name=name, reference=record.reference.value, about=about)
     ticked = record.clot_burden_parts
     burden = measured.burden if ticked is None else clot_burden_score(ticked)
     return replace(measured, burden=burden, overestimation=record.overestimation)

@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from .grid import Grid
-from .prepare import Prepared, PreprocessSettings, Registration, prepare, prepare_labels, to_reference
+from .prepare import (
+    Prepared,
+    PreprocessSettings,
+    Registration,
+    onto_labels,
+    prepare,
+    prepare_labels,
+    to_reference,
+)
 
-__all__ = ["Grid", "Prepared", "PreprocessSettings", "Registration", "prepare", "prepare_labels", "to_reference"]
+__all__ = [
+    "Grid",
+    "Prepared",
+    "PreprocessSettings",
+    "Registration",
+    "onto_labels",
+    "prepare",
+    "prepare_labels",
+    "to_reference",
+]

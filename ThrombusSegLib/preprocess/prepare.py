@@ -169,6 +169,32 @@ def find_drawn_on(case: Case) -> Sequence | None:
     return next((each for each in present if grid.same_as(Grid.of(case.images[each]), LABELS_APART_MM)), None)
 
 
+def pose_of_labels(case: Case, prepared: Prepared) -> sitk.Transform | None:
+    """Points of the reference (LPS mm) to points of a case's labels: the pose of the sequence they were drawn on.
+
+    None where they lie in the reference's coordinates: that sequence was not moved, or is not among the case's.
+    """
+    drawn_on = find_drawn_on(case)
+    if drawn_on is None or prepared.registrations[drawn_on].how != "registered":
+        return None
+    return prepared.transforms[drawn_on]
+
+
+def onto_labels(
+    image: sitk.Image, case: Case, prepared: Prepared, interpolation: Literal["linear", "nearest"] = "linear"
+) -> sitk.Image:
+    """An image in the reference's coordinates, a prediction for one, on the grid of a case's labels; 0 outside.
+
+    As in training, where `prepare_labels` moves labels with the sequence they were drawn on; here the prediction is
+    moved instead, so that what was drawn is judged as it is.
+    """
+    assert case.labels is not None
+    pose = pose_of_labels(case, prepared)
+    back = sitk.Transform() if pose is None else pose.GetInverse()
+    kind = sitk.sitkLinear if interpolation == "linear" else sitk.sitkNearestNeighbor
+    return sitk.Resample(image, case.labels, back, kind, 0.0)
+
+
 def _keep_every_lesion(
     mask: sitk.Image, value: int, grid: Grid, pose: sitk.Transform, result: NDArray[np.uint8]
 ) -> None:

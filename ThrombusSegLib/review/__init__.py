@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .agreement import Agreement, compare_readers, compare_with_prediction
+from .beside import adopt, kept_beside, open_beside
 from .claims import Claim, claim, claim_of, release
-from .listing import refresh_manifest, saved_cases
+from .damage import Damage
+from .listing import damaged_cases, refresh_manifest, saved_cases
 from .propose import Proposal, ProposalSettings, propose, propose_at
 from .record import CandidateReview, ReviewRecord, count_changes, pseudonym_of, read_record
 from .store import Saved, SavedCase, open_case, open_version, save_case
@@ -14,6 +16,7 @@ __all__ = [
     "Agreement",
     "CandidateReview",
     "Claim",
+    "Damage",
     "Item",
     "Proposal",
     "ProposalSettings",
@@ -21,12 +24,16 @@ __all__ = [
     "Saved",
     "SavedCase",
     "WorkList",
+    "adopt",
     "claim",
     "claim_of",
     "compare_readers",
     "compare_with_prediction",
     "count_changes",
+    "damaged_cases",
+    "kept_beside",
     "make_list",
+    "open_beside",
     "open_case",
     "open_version",
     "propose",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import SimpleITK as sitk
 
 from ..errors import InputError, MachineError
 from ..preprocess.grid import Grid
-from .listing import saved_cases
+from .listing import damaged_cases, saved_cases
+from .second import first_reading_of
 from .store import open_case
 
 _SHOWN = ("case", "true_lesions", "detected_lesions", "false_positives", "dice", "true_mm3", "predicted_mm3")
@@ -33,6 +34,8 @@ class Agreement:
     presence: float | None
     """Share of cases in which both say the same about whether there is a thrombus."""
     per_case: tuple[dict[str, Any], ...]
+    warnings: tuple[str, ...] = ()
+    """Cases with a record that cannot be read, and what to do; those of which none can be read are left out."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -43,21 +46,29 @@ def compare_readers(first: Path, second: Path) -> Agreement:
     """Agreement of two folders of corrected cases, over the cases that both hold.
 
     Raises:
-        InputError: no case in common. MachineError: scipy is missing.
+        InputError: no case in common, or both readings of a list are by one person (two plain folders may be: how far a
+            reader agrees with themselves). MachineError: scipy is missing.
     """
-    return _agreement(_pairs(first, second))
+    return replace(_agreement(_pairs(first, second)), warnings=(*_damaged(first), *_damaged(second)))
 
 
 def compare_with_prediction(folder: Path) -> Agreement:
     """Agreement of the saved labels with what the network had predicted before they were corrected."""
-    return _agreement(_corrections(folder))
+    return replace(_agreement(_corrections(folder)), warnings=_damaged(folder))
 
 
 def _pairs(first: Path, second: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
     theirs = _finished(second)
+    of_a_list = first_reading_of(second) is not None
     for name in _finished(first):
         if name in theirs:
-            yield name, open_case(first / name).labels, open_case(second / name).labels
+            one, two = open_case(first / name), open_case(second / name)
+            if of_a_list and one.record.annotator.lower() == two.record.annotator.lower():
+                raise InputError(
+                    f"{two.record.annotator} has saved both readings of {name}: that is not two readers.",
+                    "Let somebody else read it, or move one of the two elsewhere.",
+                )
+            yield name, one.labels, two.labels
 
 
 def _corrections(folder: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
@@ -69,6 +80,10 @@ def _corrections(folder: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
 
 def _finished(folder: Path) -> list[str]:
     return [name for name, record in saved_cases(folder).items() if record.status != "in review"]
+
+
+def _damaged(folder: Path) -> tuple[str, ...]:
+    return tuple(each.text for each in damaged_cases(folder).values())
 
 
 def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]]) -> Agreement:

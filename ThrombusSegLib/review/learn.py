@@ -9,11 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from ..case import ManifestRow, read_case
 from ..errors import InputError
 from ..inference import Predictor, SegmentSettings, segment_case
+from ..preprocess import onto_labels
 from ..progress import Progress, report, silent
 from ..training.settings import DataSettings, TrainSettings, ValidationSettings
 from ..weights import WeightsEntry, add_weights, find_weights
@@ -154,7 +153,7 @@ def _score(row: ManifestRow, predictor: Predictor, settings: SegmentSettings) ->
     case = read_case(row.paths, name=row.case, labels=row.labels)
     assert case.labels is not None
     result = segment_case(case, predictor, settings)
-    predicted = sitk.Resample(result.segmentation, case.labels, sitk.Transform(), sitk.sitkNearestNeighbor)
+    predicted = onto_labels(result.segmentation, case, result.prepared, "nearest")
     score = score_case(row.case, case.labels, predicted)
     there = score.true_lesions > 0
     return {

@@ -29,6 +29,10 @@ Status = Literal["in review", "corrected", "checked"]
 _PSEUDONYM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
+class LaterVersionError(InputError):
+    """A file that only a later version of this program can read."""
+
+
 @dataclass(frozen=True)
 class CandidateReview:
     """What became of one candidate."""
@@ -75,6 +79,10 @@ class ReviewRecord:
     """1 for the first saved; given by `store.save_case`."""
     based_on: int = 0
     """The version that was open when the correction began; 0 = none."""
+    adopted: str = ""
+    """Of a version that had lain in `beside`: the name of its folder there; see `beside.adopt`."""
+    adopted_by: str = ""
+    """Who made it the newest, where they said so: a pseudonym."""
     saved: str = ""
     """UTC, ISO 8601; given by `store.save_case`."""
     seconds_spent_before: float = 0.0
@@ -90,6 +98,8 @@ class ReviewRecord:
 
     def __post_init__(self) -> None:
         check_pseudonym(self.annotator, "annotator")
+        if self.adopted_by:
+            check_pseudonym(self.adopted_by, "adopter")
         if self.status not in get_args(Status):
             raise InputError(f"The status is {self.status!r}.", f"Use one of {', '.join(get_args(Status))}.")
         if self.reference not in self.used:
@@ -115,12 +125,12 @@ def read_record(path: Path) -> ReviewRecord:
     """A review.json.
 
     Raises:
-        InputError: it is missing, damaged, or written by a later version of this program.
+        InputError: it is missing or damaged. LaterVersionError: a later version of this program wrote it.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] > SCHEMA:
-            raise InputError(f"{path.name} was written by a later version.", "Install the newest ThrombusSeg.")
+            raise LaterVersionError(f"{path.name} was written by a later version.", "Install the newest ThrombusSeg.")
         known = {each.name for each in fields(ReviewRecord)}
         values = {name: value for name, value in content.items() if name in known}
         values["reference"] = Sequence(content["reference"])

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from ..case import ManifestRow, read_case
 from ..errors import InputError
 from ..inference import Predictor, SegmentSettings, segment_case
+from ..preprocess import onto_labels
 from ..preprocess.grid import Grid
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
@@ -58,7 +59,7 @@ def _one(
     on_grid = [each for each in Sequence if each in case.images and _same(case.images[each], like)]
     if not on_grid:
         raise InputError(f"The labels of {row.case} lie on the grid of none of its sequences.", "Resample them.")
-    predicted = sitk.Resample(result.segmentation, like, sitk.Transform(), sitk.sitkNearestNeighbor)
+    predicted = onto_labels(result.segmentation, case, result.prepared, "nearest")
     about = {"centre": row.centre, "model": predictor.weights.name, "model_sha256": predictor.weights.sha256}
     return save_corrected(
         out,

@@ -29,12 +29,13 @@ from ..case import read_labels
 from ..errors import InputError
 from ..preprocess.grid import Grid
 from ..sequences import Sequence
+from .damage import BESIDE, RECORD_FILE, VERSIONS, look_at, numbers_of, version_folder
 from .files import claim_name, put_copy, unfinished_folder, write_image
 from .listing import refresh_manifest
 from .record import LABELS, ReviewRecord, check_pseudonym, count_changes, read_record, stamped
+from .second import why_not_second
 
-LABELS_FILE, RECORD_FILE, PREDICTED_FILE = "labels.nii.gz", "review.json", "predicted.nii.gz"
-VERSIONS, BESIDE = "versions", "beside"
+LABELS_FILE, PREDICTED_FILE = "labels.nii.gz", "predicted.nii.gz"
 #: Gives up when that many others were faster, one after another.
 _TRIES = 50
 
@@ -48,6 +49,8 @@ class Saved:
     """Where labels and record of this version lie."""
     conflict: str = ""
     """A sentence where another version had been saved meanwhile; this one then lies beside it. "" = all is well."""
+    warnings: tuple[str, ...] = ()
+    """Cases of the folder with a record that cannot be read, and what to do: see `listing.damaged_cases`."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +87,38 @@ def save_case(
         predicted: labels before the correction; what is changed is counted against them.
 
     Raises:
-        InputError: labels with other values or on another grid. MachineError: the disk is full or refuses.
+        InputError: labels with other values or on another grid, or a second reading by somebody who has saved the first
+            one of this case (`second`). MachineError: the disk is full or refuses.
     """
     check_pseudonym(record.case, "case")
+    if refusal := why_not_second(folder, record.case, record.annotator):
+        raise refusal
     labels = _checked(labels)
     case = folder / record.case
     if not case.exists():
         first = _first_version(case, record, labels, images, predicted)
         if first is not None:
-            refresh_manifest(folder)
-            return first
+            return _listed(first, folder)
     return _next_version(case, record, labels)
 
 
+def _listed(saved: Saved, folder: Path) -> Saved:
+    """Keep the manifest in step; tells of the cases whose records it could not read."""
+    return replace(saved, warnings=tuple(each.text for each in refresh_manifest(folder)))
+
+
 def open_case(case: Path) -> SavedCase:
-    """The newest version of a case; puts right what a killed program left half done."""
+    """The newest version of a case; puts right what a killed program left half done.
+
+    Raises:
+        InputError: it is no case, or the newest version's record cannot be read; nothing is changed then.
+    """
     number = newest_version(case)
     if number == 0:
         raise InputError(f"{case.name} is no corrected case.", f"It must hold {RECORD_FILE} and {LABELS_FILE}.")
+    damage = look_at(case)[1]
+    if damage is not None and not damage.opens:
+        raise damage.error
     _refresh(case)
     version = version_folder(case, number)
     predicted = case / PREDICTED_FILE
@@ -115,12 +132,7 @@ def open_case(case: Path) -> SavedCase:
 
 def newest_version(case: Path) -> int:
     """Number of the newest version; 0 where there is none."""
-    return max((int(each.name) for each in (case / VERSIONS).glob("[0-9]*") if each.name.isdigit()), default=0)
-
-
-def version_folder(case: Path, number: int) -> Path:
-    """Where a version lies."""
-    return case / VERSIONS / f"{number:04d}"
+    return next(iter(numbers_of(case)), 0)
 
 
 def open_version(case: Path, number: int) -> tuple[ReviewRecord, sitk.Image]:
@@ -156,24 +168,35 @@ def _next_version(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved
     before = open_case(case)
     if not Grid.of(before.labels).same_as(Grid.of(labels), 1e-2):
         raise InputError("The labels do not lie on the grid of the saved ones.", "Resample them, nearest neighbour.")
-    spent = before.record.seconds_spent + before.record.seconds_spent_before
-    record = replace(
+    record = counted(before, record, labels)
+    if record.based_on == newest or (record.based_on == 0 and before.record.annotator == record.annotator):
+        # The same annotator who begins again from the images goes on from where he was.
+        saved = put_next(case, newest + 1, record, labels)
+        if saved is not None:
+            return saved
+    return _put_beside(case, record, labels)
+
+
+def counted(before: SavedCase, record: ReviewRecord, labels: sitk.Image) -> ReviewRecord:
+    """The record with its images, changed voxels and time, as they are after the newest version `before`."""
+    return replace(
         record,
         images=before.record.images,
         voxels_changed=count_changes(before.predicted, labels),
         voxels_changed_since_last=count_changes(before.labels, labels),
-        seconds_spent_before=spent,
+        seconds_spent_before=before.record.seconds_spent + before.record.seconds_spent_before,
     )
-    if record.based_on == newest or (record.based_on == 0 and before.record.annotator == record.annotator):
-        # The same annotator who begins again from the images goes on from where he was.
-        wanted = version_folder(case, newest + 1)
-        with unfinished_folder(case / VERSIONS) as unfinished:
-            written = _write_version(unfinished, replace(record, version=newest + 1), labels)
-            if claim_name(unfinished, wanted):
-                _refresh(case)
-                refresh_manifest(case.parent)
-                return Saved(written, wanted)
-    return _put_beside(case, record, labels)
+
+
+def put_next(case: Path, number: int, record: ReviewRecord, labels: sitk.Image) -> Saved | None:
+    """Write a version; None where somebody else has just taken its number."""
+    wanted = version_folder(case, number)
+    with unfinished_folder(case / VERSIONS) as unfinished:
+        written = _write_version(unfinished, replace(record, version=number), labels)
+        if not claim_name(unfinished, wanted):
+            return None
+    _refresh(case)
+    return _listed(Saved(written, wanted), case.parent)
 
 
 def _put_beside(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved:

@@ -14,20 +14,22 @@ cases.csv is the key between pseudonyms and files. It stays where the images are
 from __future__ import annotations
 
 from collections.abc import Sequence as Ordered
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from ..case import ManifestRow, find_case, read_manifest
 from ..case.manifest import write_manifest
 from ..errors import InputError
-from .claims import claim_of
+from .claims import Claim, claim, claim_of
+from .damage import Damage, look_at
 from .files import errors_of_the_disk
-from .listing import saved_cases
+from .listing import damaged_cases, look_through
 from .record import ReviewRecord, check_pseudonym
+from .second import CASES, CORRECTED, SECOND, why_not_second
 
-CASES, RESULTS, CORRECTED, SECOND, CLAIMS = "cases.csv", "results", "corrected", "second", "claims"
-ItemStatus = Literal["new", "predicted", "in review", "corrected", "checked"]
+RESULTS, CLAIMS = "results", "claims"
+ItemStatus = Literal["new", "predicted", "in review", "corrected", "checked", "unreadable"]
 #: What still has to be looked at.
 UNREVIEWED: tuple[ItemStatus, ...] = ("new", "predicted", "in review")
 
@@ -45,6 +47,10 @@ class Item:
     """By this reader, over all versions."""
     open_by: str = ""
     """Who has it open right now; "" for nobody."""
+    trouble: str = ""
+    """What is wrong with it, and what to do; "" where all is well."""
+    opens: bool = True
+    """Whether this reader can open it."""
 
     @property
     def case(self) -> str:
@@ -82,19 +88,18 @@ class WorkList:
 
     def items(self, status: ItemStatus | None = None, text: str = "") -> list[Item]:
         """All cases in order, or those of a status and with a text in their name or centre."""
-        saved = saved_cases(self.saved)
-        twice = {path.parent.name for path in self.folder.glob(f"{SECOND}/*/*/review.json")}
+        saved, damages = look_through(self.saved)
+        others = _second_readers(self.folder)
         found = []
         for row in read_manifest(self.folder / CASES):
             record, held = saved.get(row.case), claim_of(self.claims, row.case)
-            there = (self.result_of(row.case) / "result.json").is_file()
-            state: ItemStatus = "predicted" if there else "new"
-            if held is not None or (record is not None and record.status == "in review"):
-                state = "in review"
-            if record is not None and record.status != "in review":
-                second = row.case in twice and not self.second_reader
-                state = "checked" if record.status == "checked" or second else "corrected"
-            found.append(_item(row, state, record, held.annotator if held else ""))
+            damage = damages.get(row.case)
+            state = self._state(row.case, record, held is not None, others.get(row.case, set()))
+            if record is None and damage is not None:
+                state = "unreadable"
+            item = _item(row, state, record, held.annotator if held else "", damage)
+            refusal = why_not_second(self.saved, row.case)
+            found.append(item if refusal is None else replace(item, trouble=str(refusal), opens=False))
         wanted = text.lower()
         return [
             each
@@ -102,13 +107,41 @@ class WorkList:
             if status in (None, each.status) and wanted in f"{each.case} {each.row.centre}".lower()
         ]
 
+    def claim(self, case: str, annotator: str) -> Claim:
+        """Claim a case before it is opened, or learn who has it: see `claims.claim`.
+
+        Raises:
+            InputError: it was saved, and what was saved cannot be opened; or this is the second reading, and they have
+                saved the first one of this case.
+        """
+        if refusal := why_not_second(self.saved, case, annotator):
+            raise refusal
+        damage = look_at(self.saved / case)[1]
+        if damage is not None and not damage.opens:
+            raise damage.error
+        return claim(self.claims, case, annotator)
+
+    def damages(self) -> list[Damage]:
+        """The saved cases with a record that cannot be read, of this reading."""
+        return list(damaged_cases(self.saved).values())
+
+    def _state(self, case: str, record: ReviewRecord | None, is_held: bool, others: set[str]) -> ItemStatus:
+        if record is not None and record.status != "in review":
+            second = bool(others - {record.annotator.lower()}) and not self.second_reader
+            return "checked" if record.status == "checked" or second else "corrected"
+        if is_held or record is not None:
+            return "in review"
+        return "predicted" if (self.result_of(case) / "result.json").is_file() else "new"
+
     def next_unreviewed(self, after: str = "", annotator: str = "") -> Item | None:
-        """The next case to look at, after a given one and then from the start; others' open cases are passed over."""
+        """The next case to look at, after a given one and then from the start; not one that somebody else has open, nor
+        one that this reader cannot open."""
         items = self.items()
         names = [each.case for each in items]
         start = names.index(after) + 1 if after in names else 0
         for each in items[start:] + items[:start]:
-            if each.status in UNREVIEWED and each.open_by in ("", annotator) and each.case != after:
+            free = each.opens and each.open_by in ("", annotator)
+            if free and each.status in UNREVIEWED and each.case != after:
                 return each
         return None
 
@@ -119,11 +152,22 @@ class WorkList:
         return {**counts, "all": len(items), "done": counts["corrected"] + counts["checked"]}
 
 
-def _item(row: ManifestRow, state: ItemStatus, record: ReviewRecord | None, open_by: str) -> Item:
-    if record is None:
-        return Item(row, state, open_by, open_by=open_by)
-    spent = record.seconds_spent + record.seconds_spent_before
-    return Item(row, state, open_by or record.annotator, record.version, spent, open_by)
+def _second_readers(folder: Path) -> dict[str, set[str]]:
+    """Who has read which case of a list a second time, in small letters."""
+    found: dict[str, set[str]] = {}
+    for path in folder.glob(f"{SECOND}/*/*/review.json"):
+        found.setdefault(path.parent.name, set()).add(path.parent.parent.name.lower())
+    return found
+
+
+def _item(
+    row: ManifestRow, state: ItemStatus, record: ReviewRecord | None, open_by: str, damage: Damage | None
+) -> Item:
+    item = Item(row, state, open_by, open_by=open_by)
+    if record is not None:
+        spent = record.seconds_spent + record.seconds_spent_before
+        item = Item(row, state, open_by or record.annotator, record.version, spent, open_by)
+    return item if damage is None else replace(item, trouble=damage.text, opens=damage.opens)
 
 
 def make_list(folder: Path, rows: Ordered[ManifestRow], *, pseudonymous: bool = True) -> WorkList:

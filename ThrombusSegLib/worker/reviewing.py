@@ -25,7 +25,6 @@ from ..review import (
     CandidateReview,
     ReviewRecord,
     WorkList,
-    claim,
     compare_readers,
     make_list,
     open_case,
@@ -134,7 +133,8 @@ def _definitions(_: Values) -> dict[str, Any]:
 
 
 def _save(values: Values) -> dict[str, Any]:
-    """folder, labels, images {sequence: file}, reference, annotator, ... -> case, version, conflict, changes."""
+    """folder, labels, images {sequence: file}, reference, annotator, ... -> case, version, conflict, changes,
+    and warnings: sentences on cases of the folder with a record that cannot be read."""
     sequences = {Sequence(name): Path(path) for name, path in values["images"].items()}
     images = {sequence: read_image(path, sequence) for sequence, path in sequences.items()}
     reference = Sequence(values["reference"])
@@ -156,6 +156,7 @@ def _save(values: Values) -> dict[str, Any]:
         "case": record.case,
         "version": saved.record.version,
         "conflict": saved.conflict,
+        "warnings": list(saved.warnings),
         "voxels_changed": saved.record.voxels_changed,
         "folder": str(saved.folder),
     }
@@ -198,7 +199,8 @@ def _make_list(values: Values) -> dict[str, Any]:
 
 
 def _list(values: Values) -> dict[str, Any]:
-    """list (folder), second, status, text, after, annotator -> items, progress, next."""
+    """list (folder), second, status, text, after, annotator -> items, progress, next, and warnings: sentences on saved
+    cases with a record that cannot be read."""
     work = WorkList(Path(values["list"]), str(values.get("second") or ""))
     following = work.next_unreviewed(str(values.get("after") or ""), str(values.get("annotator") or ""))
     items = work.items(values.get("status") or None, str(values.get("text") or ""))
@@ -206,6 +208,7 @@ def _list(values: Values) -> dict[str, Any]:
         "saved": str(work.saved),
         "progress": work.progress(),
         "next": following.case if following else None,
+        "warnings": [each.text for each in work.damages()],
         "items": [
             {
                 "case": each.case,
@@ -215,6 +218,7 @@ def _list(values: Values) -> dict[str, Any]:
                 "version": each.version,
                 "seconds_spent": each.seconds_spent,
                 "open_by": each.open_by,
+                "trouble": each.trouble,
                 "images": {sequence.value: str(path) for sequence, path in each.row.paths.items()},
                 "result": str(work.result_of(each.case)),
             }
@@ -224,9 +228,10 @@ def _list(values: Values) -> dict[str, Any]:
 
 
 def _claim(values: Values) -> dict[str, Any]:
-    """list, case, annotator, second -> whether it is mine now, and a sentence where it is not."""
+    """list, case, annotator, second -> whether it is mine now, and a sentence where it is not; an error where it cannot
+    be opened."""
     work = WorkList(Path(values["list"]), str(values.get("second") or ""))
-    held = claim(work.claims, str(values["case"]), str(values["annotator"]))
+    held = work.claim(str(values["case"]), str(values["annotator"]))
     mine = held.annotator == values["annotator"]
     return {"mine": mine, "annotator": held.annotator, "sentence": "" if mine else held.sentence}
 
@@ -245,12 +250,13 @@ def _agreement(values: Values) -> dict[str, Any]:
 
 
 def _export(values: Values) -> dict[str, Any]:
-    """case (folder), out (folder), kinds [nifti, nrrd, csv, stl, html, pdf], dicom (series folder) -> files."""
+    """case (folder), out (folder), kinds [nifti, nrrd, csv, stl, html, pdf], dicom (series folder) -> files,
+    and notes: sentences on what is not in them."""
     from ..cli.export import export_case
 
     series = Path(values["dicom"]) if values.get("dicom") else None
     written = export_case(Path(values["case"]), Path(values["out"]), list(values.get("kinds", ())), series)
-    return {"files": [str(path) for path in written]}
+    return {"files": [str(path) for path in written.files], "notes": written.notes}
 
 
 TASKS: dict[str, Callable[[Values], dict[str, Any]]] = {
