@@ -38,6 +38,7 @@ def registerSampleData() -> None:
         uris=[uriOf(sequence) for sequence in CHECKSUMS],
         fileNames=[f"ThrombusSeg-{CHECKSUMS[sequence][:8]}-{sequence}.nii.gz" for sequence in CHECKSUMS],
         nodeNames=[f"Sample {sequence}" for sequence in CHECKSUMS],
+        loadFileTypes=["VolumeFile"] * len(CHECKSUMS),  # NIfTI is a format of segmentations, too
         checksums=[f"SHA256:{checksum}" for checksum in CHECKSUMS.values()],
         thumbnailFileName=str(Path(__file__).resolve().parents[1] / "Resources" / "Icons" / "SampleCase.png"),
     )
