@@ -88,6 +88,9 @@ class FakeWidget:
     def resizeColumnsToContents(self) -> None:
         pass
 
+    def horizontalHeader(self) -> object:
+        return types.SimpleNamespace(setMinimumSectionSize=lambda size: None)
+
     def setRowCount(self, count: int) -> None:
         self.cells = [["", "", "", ""] for _row in range(count)]
 

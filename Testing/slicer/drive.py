@@ -26,6 +26,7 @@ import slicer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Slicer runs this file without its folder on the path
 import annotatorStages
+from panelView import bring_into_view, columns_in_view
 
 SIZES = {"1280": (1280, 800), "1920": (1920, 1080)}
 THEMES = {"light": "Light Slicer", "dark": "Dark Slicer"}
@@ -140,6 +141,7 @@ def stage_open(driver: Driver) -> None:
     from ThrombusSegParts.workerPython import SETTING
 
     qt.QSettings().setValue(SETTING, driver.python)
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     start = time.perf_counter()
     slicer.util.selectModule("ThrombusSeg")
     driver.report["secondsToOpen"] = round(time.perf_counter() - start, 3)
@@ -248,9 +250,13 @@ def stage_layouts(driver: Driver) -> None:
     driver.ui.surfaceCheckBox.checked = True
     driver.album("surfaces")
     driver.ui.surfaceCheckBox.checked = False
-    driver.press(driver.ui.compareButton)
-    driver.album("side-by-side")
-    driver.press(driver.ui.compareButton)
+    driver.size("1280")
+    driver.report["columnsWithoutScrolling"] = columns_in_view(driver.ui.candidatesTable)
+    for size in ("1920", "1280"):
+        driver.size(size)
+        driver.press(driver.ui.compareButton)
+        driver.photograph(f"side-by-side-{size}-light")
+        driver.press(driver.ui.compareButton)
     driver.report["layoutKept"] = slicer.app.layoutManager().layout == layout
     start = time.perf_counter()
     driver.ui.thresholdSlider.value = 0.6
@@ -355,17 +361,6 @@ def states(setup: object) -> dict[str, list]:
     from ThrombusSegParts.setupChecks import allStates
 
     return {state.name: [state.ok, state.detail] for state in allStates(setup.facts())}
-
-
-def bring_into_view(widget: object, top: bool = False) -> None:
-    """Scroll the panel until this, or its top, is seen."""
-    parent = widget.parent()
-    while parent is not None and not parent.inherits("QScrollArea"):
-        parent = parent.parent()
-    if parent is not None and top:
-        parent.verticalScrollBar().setValue(0)
-    elif parent is not None:
-        parent.ensureWidgetVisible(widget)
 
 
 def main(folder: str, python: str = "-", *stages: str) -> int:

@@ -114,6 +114,7 @@ def test_run_goes_on_in_another_module_and_tells_its_stages(report: dict) -> Non
     assert any("Looking for the thrombus" in text for text in report["stages"])
     assert "SHA-256" in report["log"]
     assert any(re.search(r"left$", text) for text in report["stagesAgain"]), "the second run knows how long it takes"
+    assert report["columnsWithoutScrolling"] >= 7, "length and artery are read without scrolling at 1280"
     assert report["maps"] == ["probability", "SWI", "DWI", "ADC", "FLAIR", "TOF"]
 
 

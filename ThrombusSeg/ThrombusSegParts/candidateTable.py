@@ -19,7 +19,7 @@ class Column(NamedTuple):
     name: str
     """In full, with the unit; scripts find the column by it."""
     header: str
-    """What the panel shows: short, with the unit."""
+    """What the panel shows: short; Slicer adds the unit in brackets."""
     unit: str
     decimals: int | None
     explanation: str
@@ -33,18 +33,18 @@ COLUMNS = (
     Column(
         "probability_percent",
         "Probability (%)",
-        "P %",
+        "P",
         "%",
         0,
         "Highest probability of a thrombus in the candidate; not calibrated",
     ),
     Column(
-        "volume_mm3", "Volume (mm³)", "mm³", "mm³", 0, "Voxels times the volume of one; on SWI it includes blooming"
+        "volume_mm3", "Volume (mm³)", "Vol.", "mm³", 0, "Voxels times the volume of one; on SWI it includes blooming"
     ),
     Column(
         "length_centreline_mm",
         "Length, centerline (mm)",
-        "Len. mm",
+        "Len.",
         "mm",
         1,
         "Length along the candidate's centerline",
@@ -61,12 +61,12 @@ COLUMNS = (
     Column(
         "length_feret_mm",
         "Length, Feret (mm)",
-        "Feret mm",
+        "Feret",
         "mm",
         1,
         "Greatest distance between two points of the candidate (Feret)",
     ),
-    Column("width_mm", "Width (mm)", "Width mm", "mm", 1, "Largest width across the length, within a slice"),
+    Column("width_mm", "Width (mm)", "Width", "mm", 1, "Largest width across the length, within a slice"),
     Column(
         "attention_on",
         "Rested on",
@@ -78,7 +78,7 @@ COLUMNS = (
     Column(
         "overlap_percent",
         "Diffusion overlap (%)",
-        "Diffusion %",
+        "Diffusion",
         "%",
         0,
         "Share of its voxels within 5 mm of the diffusion restriction",
@@ -86,7 +86,7 @@ COLUMNS = (
     Column(
         "mean_percent",
         "Mean probability (%)",
-        "Mean %",
+        "Mean",
         "%",
         0,
         "Mean probability of a thrombus in the candidate",
@@ -95,9 +95,9 @@ COLUMNS = (
         Column(f"attention_{name}", f"Attention {name}", name, "", 2, f"Mean attention paid to {name}")
         for name in SEQUENCES
     ),
-    Column("centroid_right_mm", "Right (mm)", "R mm", "mm", 1, "Center, toward the patient's right"),
-    Column("centroid_anterior_mm", "Anterior (mm)", "A mm", "mm", 1, "Center, toward the patient's front"),
-    Column("centroid_superior_mm", "Superior (mm)", "S mm", "mm", 1, "Center, toward the patient's head"),
+    Column("centroid_right_mm", "Right (mm)", "R", "mm", 1, "Center, toward the patient's right"),
+    Column("centroid_anterior_mm", "Anterior (mm)", "A", "mm", 1, "Center, toward the patient's front"),
+    Column("centroid_superior_mm", "Superior (mm)", "S", "mm", 1, "Center, toward the patient's head"),
     Column("first_slice", "First slice", "Slice", "", 0, "First slice of the reference volume, counted from 1"),
     Column("last_slice", "Last slice", "to slice", "", 0, "Last slice of the reference volume, counted from 1"),
 )

@@ -21,6 +21,8 @@ from .parameterNode import chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
 from .resultToScene import ATTRIBUTE, SegmentationResult
 
+#: Of the table, pixels: Qt's own minimum is wider than the candidate's number.
+_NARROWEST_COLUMN = 24
 _VIEWS_MILLISECONDS = 100
 #: Of a segmentation: what was said of it last, so that a scene that is loaded again says it too.
 SENTENCE = ATTRIBUTE + "Sentence"
@@ -37,6 +39,7 @@ class ResultPanel(PanelPart):
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
+        ui.candidatesTable.horizontalHeader().setMinimumSectionSize(_NARROWEST_COLUMN)
         ui.candidatesTable.connect("clicked(QModelIndex)", lambda index: self.jumpToRow(index.row()))
         ui.thresholdSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
         ui.minimumVolumeSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
