@@ -89,7 +89,7 @@ class FakeWidget:
         pass
 
     def horizontalHeader(self) -> object:
-        return types.SimpleNamespace(setMinimumSectionSize=lambda size: None)
+        return types.SimpleNamespace(setMinimumSectionSize=lambda size: None, setHighlightSections=lambda on: None)
 
     def setRowCount(self, count: int) -> None:
         self.cells = [["", "", "", ""] for _row in range(count)]

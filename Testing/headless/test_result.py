@@ -317,7 +317,7 @@ def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_pa
     table = candidatesOf(again)
     assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
     told = (table.GetColumnTitle, table.GetColumnUnitLabel, table.GetColumnDescription)
-    assert [tell("Volume (mm³)") for tell in told][:2] == ["Vol.", "mm³"] and "blooming" in told[2]("Volume (mm³)")
+    assert [tell("Volume (mm³)") for tell in told][:2] == ["V", "mm³"] and "blooming" in told[2]("Volume (mm³)")
     assert table.GetColumnTitle("Rank") == "No." and table.GetUseColumnTitleAsColumnHeader()
     assert voxels(again, "Thrombus") == kept
     assert Relabeler(again).apply(0.5, 0.0) == 3 and voxels(again, "Thrombus") == 37
@@ -329,7 +329,7 @@ def test_what_is_read_first_fits_a_narrow_panel_and_has_its_unit(headless) -> No
 
     row = {"candidate": 12, "status": "✓ accepted", "probability_max": 0.99, "volume_mm3": 1234.0, "side": "right"}
     row |= {"length_centreline_mm": 12.34, "length_feret_mm": 11.0, "segment": "M2 superior", "segment_confidence": 0.8}
-    first = ["No.", "Decision", "P", "Vol.", "Len.", "Side", "Artery"]
+    first = ["No.", "Decision", "P", "V", "L", "Side", "Artery"]
     assert [column.header for column in COLUMNS[:7]] == first
     table = candidateTable([row])
     names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]

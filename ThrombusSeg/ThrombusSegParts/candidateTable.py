@@ -39,12 +39,12 @@ COLUMNS = (
         "Highest probability of a thrombus in the candidate; not calibrated",
     ),
     Column(
-        "volume_mm3", "Volume (mm³)", "Vol.", "mm³", 0, "Voxels times the volume of one; on SWI it includes blooming"
+        "volume_mm3", "Volume (mm³)", "V", "mm³", 0, "Voxels times the volume of one; on SWI it includes blooming"
     ),
     Column(
         "length_centreline_mm",
         "Length, centerline (mm)",
-        "Len.",
+        "L",
         "mm",
         1,
         "Length along the candidate's centerline",

@@ -39,7 +39,7 @@ class ResultPanel(PanelPart):
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
-        ui.candidatesTable.horizontalHeader().setMinimumSectionSize(_NARROWEST_COLUMN)
+        ui.candidatesTable.horizontalHeader().setHighlightSections(False)  # a bold header is a wider one
         ui.candidatesTable.connect("clicked(QModelIndex)", lambda index: self.jumpToRow(index.row()))
         ui.thresholdSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
         ui.minimumVolumeSlider.connect("valueChanged(double)", lambda value: self.onLabelsWanted())
@@ -133,7 +133,7 @@ class ResultPanel(PanelPart):
             self.ui.resultLabel.text = _("The sliders need SimpleITK, which this Slicer lacks.")
             return
         self._say(segmentation, relabelText(count, threshold, volume))
-        self.ui.candidatesTable.resizeColumnsToContents()
+        self._fitColumns()
 
     def onInfarctToggled(self, shown: bool) -> None:
         """Show or hide the infarct."""
@@ -220,7 +220,7 @@ class ResultPanel(PanelPart):
         keys = ["", *mapsOf(segmentation)]
         self.ui.mapComboBox.enabled = self.ui.opacitySlider.enabled = len(keys) > 1
         self.ui.candidatesTable.setMRMLTableNode(candidatesOf(segmentation))
-        self.ui.candidatesTable.resizeColumnsToContents()
+        self._fitColumns()
         if [self.ui.mapComboBox.itemData(index) for index in range(self.ui.mapComboBox.count)] != keys:
             self.ui.mapComboBox.clear()
             for key in keys:
@@ -229,6 +229,11 @@ class ResultPanel(PanelPart):
         self.ui.mapComboBox.currentIndex = keys.index(shown) if shown in keys else 0
         if segmentation is not None:
             showMap(segmentation, shown, self.parameterNode.mapOpacity)
+
+    def _fitColumns(self) -> None:
+        """As narrow as their contents; the table node's view has set a minimum of its own."""
+        self.ui.candidatesTable.horizontalHeader().setMinimumSectionSize(_NARROWEST_COLUMN)
+        self.ui.candidatesTable.resizeColumnsToContents()
 
     def _updateSliders(self, busy: bool) -> None:
         """They follow the mask; a mask that was corrected by hand is left alone."""
