@@ -130,6 +130,43 @@ def test_a_list_is_worked_through_with_one_key(listed, headless, tinyWeights) ->
     assert listed.workListPanel.ui.listProgressBar.value == 2
 
 
+def test_each_change_is_asked_about_anew_and_somebody_elses_case_as_well(listed, tinyWeights, studies: Path) -> None:
+    from ThrombusSegLib.review.claims import claim
+
+    section, desk = listed.workListPanel, listed.reviewPanel.desk
+
+    def open_second() -> str:
+        section.openRow(1)
+        answered(listed)
+        return label(listed)
+
+    section.openRow(0)
+    answered(listed)
+    predict(listed, tinyWeights)
+    for decision in ("rejected", "accepted"):
+        desk.case.decide(0, decision)
+        desk.changed()
+        answered(listed)
+        assert open_second().startswith("The open case has changes that are not saved.")
+        if decision == "rejected":
+            save(listed)
+    claim(studies.with_name("studies-review") / "claims", "case-002", "reader-9")
+    assert "reader-9" in open_second() and open_second() == "case-002 is open. Press Segment to predict it."
+
+
+def test_a_claim_is_given_back_by_the_name_and_the_list_it_was_made_under(listed, studies: Path) -> None:
+    """Also when the panel goes, which does not wait for an answer."""
+    claims = studies.with_name("studies-review") / "claims"
+    listed.workListPanel.openRow(0)
+    answered(listed)
+    assert [path.name for path in claims.glob("*.json")] == ["case-001.json"]
+    listed.savePanel.ui.annotatorEdit.text = "reader-2"
+    listed.workListPanel.ui.listPathEdit.currentPath = str(studies)
+    listed.workListPanel.close()
+    listed.reviewPanel.desk.worker.close()
+    assert not list(claims.glob("*.json"))
+
+
 def test_a_saved_case_opens_with_labels_and_decisions(listed, headless, tinyWeights) -> None:
     from ThrombusSegParts.relabel import maskOf
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from .reviewCase import ReviewCase
 from .reviewScores import scoresOf
 from .reviewTexts import statusText
 from .reviewWorker import OnAnswer, ReviewWorker
+from .savedFacts import savedOf
 from .temporaryFolders import TemporaryFolder
 from .voxels import labelsOf, writeLabels
 
@@ -75,7 +77,7 @@ class ReviewDesk:
             else:
                 self._observe(segmentation)
                 self.resume()
-                self._savedState = self._state()
+                self._savedState = self.state()
                 self.draft = self.drafts.begin(segmentation)
                 self._showRows()
         self.notify()
@@ -98,10 +100,14 @@ class ReviewDesk:
         """What comes now belongs to the next version."""
         self._seconds, self._since = 0.0, time.monotonic()
 
-    def markSaved(self) -> None:
-        """What is on the desk is on the disk."""
-        self._savedState = self._state()
-        self.abandon()
+    def markSaved(self, state: Any = None) -> None:
+        """What was on the desk in this state, or is now, is on the disk; what was done since is not."""
+        self._savedState = self.state() if state is None else state
+        self.message = ""
+        if self.isUnsaved():
+            self.worked()
+        else:
+            self.abandon()
 
     def abandon(self) -> None:
         """What is unsaved is not to come back: it is saved, or the reader leaves it."""
@@ -110,13 +116,15 @@ class ReviewDesk:
 
     def isUnsaved(self) -> bool:
         """Whether something would be lost if another case came."""
-        return self.case is not None and self._state() != self._savedState
+        return self.case is not None and self.state() != self._savedState
 
-    def _state(self) -> Any:
+    def state(self) -> Any:
+        """Of all that is saved: decisions, voxels, scores; another one as soon as one of them is."""
         if self.case is None:
             return None
-        changes = self.case.voxelsChanged()
-        return [each.decision for each in self.case.entries], changes, scoresOf(self.case.segmentation)
+        labels = labelsOf(self.case.segmentation)
+        voxels = zlib.crc32(labels.tobytes()) if labels is not None else 0
+        return [each.decision for each in self.case.entries], voxels, scoresOf(self.case.segmentation)
 
     def close(self) -> None:
         """End the worker, delete its files."""
@@ -188,6 +196,8 @@ class ReviewDesk:
         replaced = self.case.isReplaced()
         if replaced:
             self.case.restart()
+            if not isWorkedOn(self.case):
+                self._savedState = self.state()  # a slider's position is no work
         if replaced or self.case.refresh():
             self._showRows()
             self.measure()
@@ -347,3 +357,9 @@ class ReviewDesk:
         """Delete the images of the cases before."""
         while self._left:
             self._left.pop().remove()
+
+
+def isWorkedOn(case: ReviewCase) -> bool:
+    """Whether a reader has decided, scored or saved something."""
+    decided = any(each.decision != "undecided" for each in case.entries)
+    return decided or bool(scoresOf(case.segmentation)) or bool(savedOf(case.segmentation).get("version"))

@@ -75,14 +75,17 @@ def ratioText(found: Mapping[str, Any] | None) -> str:
     return text.format(candidate=found["candidate"], ratio=found["ratio"], width=found["artery_width_mm"], how=how)
 
 
-def savedText(result: Mapping[str, Any], seconds: float) -> str:
-    """What came of saving: the worker's answer to `save`."""
+def savedText(result: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """What came of saving these values: the worker's answer to `save`."""
     if result["conflict"]:
         return str(result["conflict"])
     changed = sum(count for label in result["voxels_changed"].values() for count in label.values())
     text = _("Saved as {case}, version {version}: {voxels} voxels changed, {time}.")
-    text = text.format(case=result["case"], version=result["version"], voxels=changed, time=durationText(seconds))
-    return " ".join([text, *result["warnings"]])
+    time = durationText(values["seconds_spent"])
+    text = text.format(case=result["case"], version=result["version"], voxels=changed, time=time)
+    undecided = sum(each["decision"] == "undecided" for each in values["candidates"])
+    left = [_("Candidates still to review: {count}.").format(count=undecided)] if undecided else []
+    return " ".join([text, *left, *result["warnings"]])
 
 
 def durationText(seconds: float) -> str:

@@ -38,7 +38,7 @@ class SavePanel(PanelPart):
         """Called for the next case, where there is a list, with a sentence on what was saved."""
         self.onSaved: Callable[[], None] | None = None
         """Called when a case was saved."""
-        self._saving = False
+        self._saving = self._isSaved = False  # being saved; said to be saved
         self._said = ""
         self._case: Any = None
         self.ui.annotatorEdit.text = _setting(ANNOTATOR_SETTING)
@@ -70,14 +70,15 @@ class SavePanel(PanelPart):
             self._say(str(error))
             return
         self._remember(values)
-        self._saving, case, seconds = True, self.desk.case, values["seconds_spent"]
+        self._saving, case, state = True, self.desk.case, self.desk.state()
         self._say(_("Saving..."))
 
         def done(result: Mapping[str, Any]) -> None:
             self._saving = False
-            self._noteSaved(case, values, result)
-            text = savedText(result, seconds)
+            self._noteSaved(case, state, values, result)
+            text = savedText(result, values)
             self._say(text)
+            self._isSaved = not result["conflict"]
             if self.onSaved is not None:
                 self.onSaved()
             if thenNext and self.onNext is not None and not result["conflict"]:
@@ -93,13 +94,13 @@ class SavePanel(PanelPart):
         """The next case is open: what was saved before it, and which one it is."""
         self._say(text)
 
-    def _noteSaved(self, case: Any, values: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    def _noteSaved(self, case: Any, state: Any, values: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         if result["conflict"]:  # the next one would lie beside the other reader's too: nothing is to be forgotten
             return
         noteSaved(case.segmentation, case=result["case"], folder=values["folder"], version=result["version"])
         if self.desk.case is case:
             self.desk.restartClock()
-            self.desk.markSaved()
+            self.desk.markSaved(state)
 
     def _annotator(self) -> str:
         if not self.annotator:
@@ -127,7 +128,7 @@ class SavePanel(PanelPart):
             settings.setValue(FOLDER_SETTING, values["folder"])
 
     def _say(self, text: str) -> None:
-        self._said = text
+        self._said, self._isSaved = text, False
         self._show()
 
     def _show(self) -> None:
@@ -148,7 +149,8 @@ class SavePanel(PanelPart):
             if listed
             else _("Only for a case that was opened in the section Work list")
         )
-        self.ui.saveLabel.text = self._said or self._idle()
+        since = _("Changed since then, and not saved yet.") if self._isSaved and self.desk.isUnsaved() else ""
+        self.ui.saveLabel.text = f"{self._said} {since}".strip() or self._idle()
 
     def _idle(self) -> str:
         if self.desk.case is None:

@@ -58,6 +58,8 @@ class WorkListPanel(PanelPart):
         self.items: list[dict[str, Any]] = []
         self.current: dict[str, Any] | None = None
         self._saved = self._before = self._warned = ""
+        self._leaving: Any = None  # for which case, in which state, the reader was told that something would be lost
+        self._claim: dict[str, Any] | None = None  # of the open case: the list, who, as which reader
         self._news = ("", "")  # of which list, and what is said of it until a case is opened
         self._found: SceneCases | None = None
         self._shown: list[dict[str, Any]] = []
@@ -123,6 +125,7 @@ class WorkListPanel(PanelPart):
     def close(self) -> None:
         """The panel goes."""
         self.writer.close()
+        self._release()
         self.loader.close()
 
     def refresh(self) -> None:
@@ -230,29 +233,33 @@ class WorkListPanel(PanelPart):
         if self._isBusy() or self.loader.isBusy() or self.writer.isBusy():
             self._say(_("Wait until what goes on is done: a segmentation, a case that opens, a list that is written."))
             return
-        if self.desk.isUnsaved() and self._warned != item["case"]:
-            self._warned = item["case"]
+        leaving = (item["case"], self.desk.state())
+        if self.desk.isUnsaved() and self._leaving != leaving:
+            self._leaving = leaving
             self._say(_("The open case has changes that are not saved. Save it, or press again to leave them."))
             return
         if not self._annotator():
             self._say(_("Give a pseudonym in the section Save first: the others see who has a case open."))
             return
 
+        claim = {**self._known(), "case": item["case"]}
+
         def done(result: Mapping[str, Any]) -> None:
             if result["mine"] or self._warned == f"{item['case']} {result['annotator']}":
-                self._load(item)
+                self._load(item, claim)
             else:
                 self._warned = f"{item['case']} {result['annotator']}"
                 self._say(_("{sentence} Press again to open it all the same.").format(sentence=result["sentence"]))
 
-        self._ask("claim", {"case": item["case"]}, done)
+        self.desk.worker.ask("claim", claim, done, self._fail)
 
-    def _load(self, item: dict[str, Any]) -> None:
+    def _load(self, item: dict[str, Any], claim: dict[str, Any]) -> None:
         self.desk.abandon()  # the reader was asked
         if self.current is not None and self.current["case"] != item["case"]:
             self._release()
         self._ask("list", {}, self._takeItems)  # whose it is now
-        self._warned, self._news, self.current = "", ("", ""), item
+        self._warned, self._leaving, self._claim = "", None, claim
+        self._news, self.current = ("", ""), item
         self._say(_("Opening {case}...").format(case=item["case"]))
         if self.parameterNode is not None:
             self.parameterNode.segmentation = None
@@ -280,15 +287,19 @@ class WorkListPanel(PanelPart):
             self.onFollowed(str(self.ui.listLabel.text))
 
     def _ask(self, task: str, values: Mapping[str, Any], onDone: Callable[[dict[str, Any]], None]) -> None:
-        known = {"list": str(self.ui.listPathEdit.currentPath), "second": self.second, "annotator": self._annotator()}
-        self.desk.worker.ask(task, {**known, **values}, onDone, self._fail)
+        self.desk.worker.ask(task, {**self._known(), **values}, onDone, self._fail)
+
+    def _known(self) -> dict[str, Any]:
+        return {"list": str(self.ui.listPathEdit.currentPath), "second": self.second, "annotator": self._annotator()}
 
     def _fail(self, error: SegmentationError) -> None:
         self._say(str(error))
 
     def _release(self) -> None:
-        if self.current is not None and self.desk.worker.isRunning():
-            self._ask("release", {"case": self.current["case"]}, lambda result: None)
+        """Nobody has the case open any more: by the list and the name under which it was claimed."""
+        claim, self._claim = self._claim, None
+        if claim is not None and self.desk.worker.isRunning():
+            self.desk.worker.ask("release", claim, lambda result: None, self._fail)
 
     def _otherReader(self) -> str:
         folder = Path(str(self.ui.listPathEdit.currentPath)) / "second"

@@ -148,7 +148,8 @@ class Worker:
         from .reviewing import run_task
 
         task, values = task_of(command)
-        if self._stop.is_set() or command.id in self._cancelled:
+        # A claim is given back even by a worker that leaves: otherwise the case is said to be open for hours.
+        if (self._stop.is_set() and task != "release") or command.id in self._cancelled:
             raise Cancelled
         self._send({"event": "done", "id": command.id, "task": task, "result": run_task(task, values)})
 
