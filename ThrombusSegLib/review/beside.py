@@ -8,9 +8,10 @@ from pathlib import Path
 from ..case import read_labels
 from ..errors import InputError
 from ..preprocess.grid import Grid
+from .checksums import LABELS_FILE, check_labels
 from .damage import BESIDE, RECORD_FILE, numbers_of, version_folder
 from .record import ReviewRecord, read_record
-from .store import LABELS_FILE, PREDICTED_FILE, Saved, SavedCase, counted, newest_version, open_case, put_next
+from .store import PREDICTED_FILE, Saved, SavedCase, counted, newest_version, open_case, put_next
 
 
 def is_beside(folder: Path) -> bool:
@@ -34,9 +35,11 @@ def open_beside(folder: Path) -> SavedCase:
         names = ", ".join(kept_beside(case)) or "nothing"
         raise InputError(f"There is no {folder.name} beside the versions of {case.name}.", f"There is: {names}.")
     predicted = case / PREDICTED_FILE
+    record = read_record(folder / RECORD_FILE)
+    check_labels(folder / LABELS_FILE, record, f"{folder.name} beside the versions of {case.name}")
     return SavedCase(
         case,
-        read_record(folder / RECORD_FILE),
+        record,
         read_labels(folder / LABELS_FILE),
         read_labels(predicted) if predicted.exists() else None,
     )
