@@ -215,6 +215,23 @@ def test_the_command_makes_a_list_and_tells_its_state(tmp_path: Path, capsys):
     assert main(["review", "list", str(tmp_path / "nowhere")]) == 2
 
 
+def test_names_of_folders_are_kept_when_asked_for(tmp_path: Path, capsys):
+    for name in ("sub-a", "sub-b"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        sitk.WriteImage(scan(), str(tmp_path / "scans" / name / "swi.nii.gz"))
+    new = ["review", "new", "--from", str(tmp_path / "scans")]
+    assert main([*new, str(tmp_path / "numbered")]) == 0
+    assert [item.case for item in WorkList(tmp_path / "numbered").items()] == ["case-001", "case-002"]
+    assert main([*new, str(tmp_path / "named"), "--keep-names"]) == 0
+    assert [item.case for item in WorkList(tmp_path / "named").items()] == ["sub-a", "sub-b"]
+    (tmp_path / "scans" / "sub-b").rename(tmp_path / "scans" / "Doe John")
+    capsys.readouterr()
+    assert main([*new, str(tmp_path / "third"), "--keep-names"]) == 2
+    told = capsys.readouterr().err
+    assert "The folder 'Doe John' is no pseudonym." in told and "Rename the folder" in told
+    assert not (tmp_path / "third").exists()
+
+
 def faint_clot() -> tuple[sitk.Image, np.ndarray]:
     """Probability of a clot the threshold missed, 0.3 inside, and where it is."""
     z, y, x = np.mgrid[0:40, 0:200, 0:180]

@@ -39,7 +39,11 @@ def _add_list_parsers(parts: Any) -> None:
     new = parts.add_parser("new", help="make a list of a folder or a manifest, or add to one")
     new.add_argument("list", type=folder, metavar="LIST", help="folder of the list")
     new.add_argument("--from", dest="source", type=folder, required=True, metavar="F", help="manifest, or folder")
-    new.add_argument("--keep-names", action="store_true", help="keep the cases' names instead of pseudonyms")
+    new.add_argument(
+        "--keep-names",
+        action="store_true",
+        help="keep the names of cases or folders (short words) instead of numbering them",
+    )
     new.set_defaults(func=run_new)
     listed = parts.add_parser("list", help="the cases and their status")
     listed.add_argument("list", type=folder, metavar="LIST")
@@ -102,7 +106,8 @@ def run_new(arguments: argparse.Namespace) -> int:
     from ..review.second import CASES
     from ..review.worklist import RESULTS, make_list, rows_of
 
-    made = make_list(arguments.list, rows_of(is_there(arguments.source)), pseudonymous=not arguments.keep_names)
+    rows = rows_of(is_there(arguments.source), keep_names=arguments.keep_names)
+    made = make_list(arguments.list, rows, pseudonymous=not arguments.keep_names)
     print(f"{made.progress()['all']} cases in {arguments.list}.")
     place = arguments.list
     print(f"Predict them: thrombusseg batch '{place / CASES}' --out '{place / RESULTS}'")

@@ -194,7 +194,9 @@ def _images(values: Values) -> dict[str, Any]:
 
 def _make_list(values: Values) -> dict[str, Any]:
     """list (folder), source (folder or manifest), keep_names -> the list."""
-    make_list(Path(values["list"]), rows_of(Path(values["source"])), pseudonymous=not values.get("keep_names", False))
+    keep_names = bool(values.get("keep_names", False))
+    rows = rows_of(Path(values["source"]), keep_names=keep_names)
+    make_list(Path(values["list"]), rows, pseudonymous=not keep_names)
     return _list(values)
 
 
