@@ -59,6 +59,8 @@ class MeasuredCase:
     """Facts for the report: annotator, saved, model, decisions ... No name of a patient."""
     overestimation: Mapping[str, Any] | None = None
     """`ReviewRecord.overestimation`."""
+    warnings: tuple[str, ...] = ()
+    """What opening the case has put right: see `SavedCase.warnings`."""
 
     @property
     def infarct_ml(self) -> float:
@@ -154,7 +156,7 @@ def _measure_corrected(case: SavedCase, name: str, version: str) -> MeasuredCase
     measured = measure(case.labels, image, name=name, reference=record.reference.value, about=about)
     ticked = record.clot_burden_parts
     burden = measured.burden if ticked is None else clot_burden_score(ticked)
-    return replace(measured, burden=burden, overestimation=record.overestimation)
+    return replace(measured, burden=burden, overestimation=record.overestimation, warnings=case.warnings)
 
 
 def _reference(path: Path | None, sequence: Sequence) -> sitk.Image | None:

@@ -49,24 +49,24 @@ def compare_readers(first: Path, second: Path) -> Agreement:
         InputError: no case in common, or both readings of a list are by one person (two plain folders may be: how far a
             reader agrees with themselves). MachineError: scipy is missing.
     """
-    left_out: list[str] = []
-    found = _agreement(_pairs(first, second, left_out), left_out)
-    return replace(found, warnings=_warnings(left_out, first, second))
+    told: list[str] = []
+    found = _agreement(_pairs(first, second, told), told)
+    return replace(found, warnings=_warnings(told, first, second))
 
 
 def compare_with_prediction(folder: Path) -> Agreement:
     """Agreement of the saved labels with what the network had predicted before they were corrected."""
-    left_out: list[str] = []
-    return replace(_agreement(_corrections(folder, left_out), left_out), warnings=_warnings(left_out, folder))
+    told: list[str] = []
+    return replace(_agreement(_corrections(folder, told), told), warnings=_warnings(told, folder))
 
 
-def _pairs(first: Path, second: Path, left_out: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+def _pairs(first: Path, second: Path, told: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
     theirs = _finished(second)
     of_a_list = first_reading_of(second) is not None
     for name in _finished(first):
         if name not in theirs:
             continue
-        one, two = _opened(first / name, left_out), _opened(second / name, left_out)
+        one, two = _opened(first / name, told), _opened(second / name, told)
         if one is None or two is None:
             continue
         if of_a_list and one.record.annotator.lower() == two.record.annotator.lower():
@@ -77,33 +77,35 @@ def _pairs(first: Path, second: Path, left_out: list[str]) -> Iterator[tuple[str
         yield name, one.labels, two.labels
 
 
-def _corrections(folder: Path, left_out: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+def _corrections(folder: Path, told: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
     for name in _finished(folder):
-        case = _opened(folder / name, left_out)
+        case = _opened(folder / name, told)
         if case is not None and case.predicted is not None:
             yield name, case.labels, case.predicted
 
 
-def _opened(case: Path, left_out: list[str]) -> SavedCase | None:
-    """A case; None, and a sentence more in `left_out`, where it is damaged."""
+def _opened(case: Path, told: list[str]) -> SavedCase | None:
+    """A case; None, and where it is damaged; a sentence more in `told` where there is something to tell."""
     try:
-        return open_case(case)
+        opened = open_case(case)
     except InputError as error:
-        left_out.append(f"{case.name} was left out: {error}")
+        told.append(f"{case.name} was left out: {error}")
         return None
+    told.extend(opened.warnings)
+    return opened
 
 
 def _finished(folder: Path) -> list[str]:
     return [name for name, record in saved_cases(folder).items() if record.status != "in review"]
 
 
-def _warnings(left_out: list[str], *folders: Path) -> tuple[str, ...]:
+def _warnings(told: list[str], *folders: Path) -> tuple[str, ...]:
     """What was left out, and the damaged cases that were not met: each case told once."""
     damages = [each.text for folder in folders for each in damaged_cases(folder).values()]
-    return (*left_out, *(each for each in damages if not any(told.endswith(each) for told in left_out)))
+    return (*told, *(each for each in damages if not any(one.endswith(each) for one in told)))
 
 
-def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]], left_out: list[str]) -> Agreement:
+def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]], told: list[str]) -> Agreement:
     try:
         import scipy  # noqa: F401
     except ImportError as error:
@@ -117,8 +119,8 @@ def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]], left_out: li
             raise InputError(f"The two readings of {name} lie on different grids.", "Read the same images.")
         scores.append(score_case(name, first, second))
     if not scores:
-        told = " ".join(("There is no case to compare.", *left_out))
-        raise InputError(told, "Both readings need at least one finished case in common.")
+        sentence = " ".join(("There is no case to compare.", *told))
+        raise InputError(sentence, "Both readings need at least one finished case in common.")
     one = sum(score.true_lesions for score in scores)
     both = sum(score.detected_lesions for score in scores)
     two = both + sum(score.false_positives for score in scores)
