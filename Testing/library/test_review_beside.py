@@ -139,3 +139,15 @@ def test_labels_changed_by_another_program_are_told_listed_and_adopted(case: Pat
     assert record.voxels_changed_since_last["thrombus"] == {"added": 0, "removed": 2}
     assert main(["review", "adopt", str(case), name, "--by", "annotator-3"]) == 2
     assert f"{name} is version 3 of case-1 already" in capsys.readouterr().err
+
+
+def test_an_old_version_is_exported_under_a_name_of_its_own(case: Path, tmp_path: Path, capsys):
+    out = tmp_path / "out"
+    assert main(["export", str(case / "versions" / "0001"), "--out", str(out), "--csv", "--html"]) == 0
+    (row,) = csv.DictReader((out / "case-1-version-0001.csv").open(encoding="utf-8"))
+    assert row["volume_mm3"] == "16.0"
+    assert "1, not the newest, which is 2" in (out / "case-1-version-0001.html").read_text(encoding="utf-8")
+    assert open_case(case).record.version == 2, "an export changes nothing"
+    (case / "versions" / "0001" / "labels.nii.gz").write_bytes(b"")
+    assert main(["export", str(case / "versions" / "0001"), "--out", str(out), "--nifti"]) == 2
+    assert "The labels of version 1 of case-1 do not match their record" in capsys.readouterr().err

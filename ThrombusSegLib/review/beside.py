@@ -138,9 +138,8 @@ def _edited(before: SavedCase, name: str, by: str) -> SavedCase:
     """Labels that another program had changed, with the facts of the version that they were changed after."""
     if not by:
         raise InputError(f"{name} does not say who changed it.", "Say it: --by NAME (a pseudonym).")
-    facts = {"annotator": by, "based_on": before.record.version, "seconds_spent": 0.0}
-    labels = read_labels(before.folder / BESIDE / name)
-    return replace(before, record=replace(before.record, **facts), labels=labels)
+    record = replace(before.record, annotator=by, based_on=before.record.version, seconds_spent=0.0)
+    return replace(before, record=record, labels=read_labels(before.folder / BESIDE / name))
 
 
 def _adopted_as(case: Path, name: str) -> int | None:
