@@ -192,6 +192,21 @@ def test_two_readings_of_a_list_by_one_person_are_not_compared(work: WorkList, t
     assert compare_readers(work.saved, tmp_path / "again").cases == 1, "two plain folders may be one person's"
 
 
+def test_what_cannot_be_compared_is_told_with_what_can(work: WorkList, capsys):
+    place = str(work.folder)
+    save(work.saved, "case-001", labels((2, 10, 5, 8)))
+    assert main(["review", "agreement", place, "--second", "annotator-9"]) == 2
+    told = capsys.readouterr().err
+    assert f"annotator-9 has no reading in {work.folder.name}. Nobody has saved a second reading yet." in told
+    save(WorkList(work.folder, "annotator-2").saved, "case-001", labels((2, 10, 5, 8)), "annotator-2")
+    assert main(["review", "agreement", place, "--second", "annotator-9"]) == 2
+    assert "There are readings by annotator-2." in capsys.readouterr().err
+    assert main(["review", "agreement", place, "--second", "annotator-2"]) == 0
+    assert main(["review", "compare", place]) == 2
+    name = work.folder.name
+    assert f"is a list of work, no folder of corrected cases. Give {name}/corrected, or" in capsys.readouterr().err
+
+
 def test_corrected_is_compared_with_predicted(work: WorkList):
     save(work.saved, "case-001", labels((2, 10, 4, 8), (4, 3, 3, 5)))
     found = compare_with_prediction(work.saved)

@@ -259,3 +259,17 @@ def test_comparing_a_folder_leaves_a_damaged_case_out_and_names_it(tmp_path: Pat
     cut(tmp_path / "case-3" / "predicted.nii.gz")
     assert main(["review", "compare", str(tmp_path)]) == 2
     assert "case-3 was left out" in capsys.readouterr().err
+
+
+def test_the_worker_tells_what_opening_a_case_has_put_right(saved: Path):
+    sitk.WriteImage(labels(3), str(saved / "labels.nii.gz"), True)
+    (sentence,) = ask("open", folder=str(saved))["result"]["warnings"]
+    assert "edited-1-labels.nii.gz" in sentence
+
+
+def test_the_worker_keeps_the_names_of_folders(tmp_path: Path):
+    (tmp_path / "scans" / "sub-a").mkdir(parents=True)
+    sitk.WriteImage(scan(), str(tmp_path / "scans" / "sub-a" / "swi.nii.gz"))
+    (tmp_path / "list").mkdir()
+    made = ask("make_list", list=str(tmp_path / "list"), source=str(tmp_path / "scans"), keep_names=True)["result"]
+    assert [each["case"] for each in made["items"]] == ["sub-a"]

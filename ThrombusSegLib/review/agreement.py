@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from ..errors import InputError, MachineError
 from ..preprocess.grid import Grid
 from .listing import damaged_cases, saved_cases
-from .second import first_reading_of
+from .second import CASES, CORRECTED, SECOND, first_reading_of
 from .store import SavedCase, open_case
 
 _SHOWN = ("case", "true_lesions", "detected_lesions", "false_positives", "dice", "true_mm3", "predicted_mm3")
@@ -49,6 +49,9 @@ def compare_readers(first: Path, second: Path) -> Agreement:
         InputError: no case in common, or both readings of a list are by one person (two plain folders may be: how far a
             reader agrees with themselves). MachineError: scipy is missing.
     """
+    for each in (first, second):
+        _check_folder(each)
+    _check_second(second)
     told: list[str] = []
     found = _agreement(_pairs(first, second, told), told)
     return replace(found, warnings=_warnings(told, first, second))
@@ -56,8 +59,27 @@ def compare_readers(first: Path, second: Path) -> Agreement:
 
 def compare_with_prediction(folder: Path) -> Agreement:
     """Agreement of the saved labels with what the network had predicted before they were corrected."""
+    _check_folder(folder)
     told: list[str] = []
     return replace(_agreement(_corrections(folder, told), told), warnings=_warnings(told, folder))
+
+
+def _check_folder(folder: Path) -> None:
+    """A list holds folders of corrected cases, and is none."""
+    if (folder / CASES).is_file():
+        raise InputError(
+            f"{folder.name} is a list of work, no folder of corrected cases.",
+            f"Give {folder.name}/{CORRECTED}, or {folder.name}/{SECOND}/NAME of a second reader.",
+        )
+
+
+def _check_second(second: Path) -> None:
+    """A second reader of a list must have read something."""
+    if first_reading_of(second) is None or (second.is_dir() and (saved_cases(second) or damaged_cases(second))):
+        return
+    others = sorted(each.name for each in second.parent.glob("*") if each.is_dir() and saved_cases(each))
+    there = f"There are readings by {', '.join(others)}." if others else "Nobody has saved a second reading yet."
+    raise InputError(f"{second.name} has no reading in {second.parent.parent.name}.", there)
 
 
 def _pairs(first: Path, second: Path, told: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
