@@ -38,7 +38,9 @@ COLUMNS = (
         0,
         "Highest probability of a thrombus in the candidate; not calibrated",
     ),
-    Column("volume_mm3", "Volume (mm³)", "V", "mm³", 0, "Voxels times the volume of one; on SWI it includes blooming"),
+    Column(
+        "volume_mm3", "Volume (mm³)", "V", "mm³", 0, "Voxels times the volume of one; on SWI it includes blooming"
+    ),
     Column(
         "length_centreline_mm",
         "Length, centerline (mm)",

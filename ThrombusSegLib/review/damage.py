@@ -87,7 +87,7 @@ def _labels(case: Path, numbers: list[int], record: ReviewRecord) -> Damage | No
     newest, shown = numbers[0], case / LABELS_FILE
     place = f"{case.name}/{VERSIONS}/{newest:04d}"
     if is_whole(version_folder(case, newest) / LABELS_FILE, record):
-        if _is_saved(case, numbers, shown):
+        if _is_saved(case, shown):
             return None
         sentence = f"{LABELS_FILE} of {case.name} is not what was saved: damaged, or changed by another program."
         advice = f"Open the case, which restores it from {place} and keeps what it held in {case.name}/{BESIDE}."
@@ -102,10 +102,13 @@ def _labels(case: Path, numbers: list[int], record: ReviewRecord) -> Damage | No
     return Damage(case.name, f"{what}, so it is left out of the manifest.", f"{advice}.", lost_labels=True)
 
 
-def _is_saved(case: Path, numbers: list[int], shown: Path) -> bool:
-    """Whether the labels that are shown are those of any version: while one is being saved, of the one before."""
+def _is_saved(case: Path, shown: Path) -> bool:
+    """Whether the labels that are shown are those of any version: while one is being saved, of the one before. Versions
+    are counted after these were read, so one that has just come is among them."""
     found = digest_of(shown)
-    return bool(found) and any(digest_of(version_folder(case, each) / LABELS_FILE) == found for each in numbers)
+    return bool(found) and any(
+        digest_of(version_folder(case, each) / LABELS_FILE) == found for each in numbers_of(case)
+    )
 
 
 def _without_newest(
