@@ -25,6 +25,7 @@ from ThrombusSegLib.export import (
     write_seg_nrrd,
     write_stl,
 )
+from ThrombusSegLib.export.page import page_of
 from ThrombusSegLib.lesions import SegmentEstimate
 from ThrombusSegLib.lesions import write_csv as write_lesions
 from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
@@ -86,6 +87,14 @@ def test_csv_holds_the_measures_and_their_meaning(tmp_path: Path):
     }
     assert "blooming" in meaning["volume_mm3"]["caution"]
     assert meaning["length_feret_mm"]["unit"] == "mm"
+    assert set(first) - set(meaning) == {"case", "candidate"}
+    assert (meaning["infarct_ml"]["unit"], meaning["centroid_right_mm"]["caution"]) == ("ml", "Left is negative.")
+    assert "counted from 1" in meaning["first_slice"]["method"]
+
+
+def test_a_page_without_pictures_says_why(tmp_path: Path):
+    page = page_of(read_measured(result_folder(tmp_path / "result")))
+    assert "<h2>Pictures</h2><p>There are none. The images are not in the folder of the result." in page
 
 
 def ball(radius: float) -> sitk.Image:

@@ -192,6 +192,21 @@ def test_two_readings_of_a_list_by_one_person_are_not_compared(work: WorkList, t
     assert compare_readers(work.saved, tmp_path / "again").cases == 1, "two plain folders may be one person's"
 
 
+def test_what_cannot_be_compared_is_told_with_what_can(work: WorkList, capsys):
+    place = str(work.folder)
+    save(work.saved, "case-001", labels((2, 10, 5, 8)))
+    assert main(["review", "agreement", place, "--second", "annotator-9"]) == 2
+    told = capsys.readouterr().err
+    assert f"annotator-9 has no reading in {work.folder.name}. Nobody has saved a second reading yet." in told
+    save(WorkList(work.folder, "annotator-2").saved, "case-001", labels((2, 10, 5, 8)), "annotator-2")
+    assert main(["review", "agreement", place, "--second", "annotator-9"]) == 2
+    assert "There are readings by annotator-2." in capsys.readouterr().err
+    assert main(["review", "agreement", place, "--second", "annotator-2"]) == 0
+    assert main(["review", "compare", place]) == 2
+    name = work.folder.name
+    assert f"is a list of work, no folder of corrected cases. Give {name}/corrected, or" in capsys.readouterr().err
+
+
 def test_corrected_is_compared_with_predicted(work: WorkList):
     save(work.saved, "case-001", labels((2, 10, 4, 8), (4, 3, 3, 5)))
     found = compare_with_prediction(work.saved)
@@ -213,6 +228,23 @@ def test_the_command_makes_a_list_and_tells_its_state(tmp_path: Path, capsys):
     assert main(["review", "list", place, "--status", "checked"]) == 0
     assert "0 cases" in capsys.readouterr().out
     assert main(["review", "list", str(tmp_path / "nowhere")]) == 2
+
+
+def test_names_of_folders_are_kept_when_asked_for(tmp_path: Path, capsys):
+    for name in ("sub-a", "sub-b"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        sitk.WriteImage(scan(), str(tmp_path / "scans" / name / "swi.nii.gz"))
+    new = ["review", "new", "--from", str(tmp_path / "scans")]
+    assert main([*new, str(tmp_path / "numbered")]) == 0
+    assert [item.case for item in WorkList(tmp_path / "numbered").items()] == ["case-001", "case-002"]
+    assert main([*new, str(tmp_path / "named"), "--keep-names"]) == 0
+    assert [item.case for item in WorkList(tmp_path / "named").items()] == ["sub-a", "sub-b"]
+    (tmp_path / "scans" / "sub-b").rename(tmp_path / "scans" / "Doe John")
+    capsys.readouterr()
+    assert main([*new, str(tmp_path / "third"), "--keep-names"]) == 2
+    told = capsys.readouterr().err
+    assert "The folder 'Doe John' is no pseudonym." in told and "Rename the folder" in told
+    assert not (tmp_path / "third").exists()
 
 
 def faint_clot() -> tuple[sitk.Image, np.ndarray]:

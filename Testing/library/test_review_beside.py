@@ -99,3 +99,55 @@ def test_it_is_exported_under_a_name_of_its_own(case: Path, tmp_path: Path):
     page = (out / f"case-1-{NAME}.html").read_text(encoding="utf-8")
     assert "annotator-2" in page and "beside the others, begun from 1" in page
     assert open_case(case).record.version == 2, "an export changes nothing"
+
+
+def test_a_list_or_a_folder_is_no_case_to_adopt_from(case: Path, capsys):
+    for name in ((), (NAME,)):
+        assert main(["review", "adopt", str(case.parent), *name]) == 2
+        told = capsys.readouterr().err
+        assert "is no corrected case, but holds several" in told and "beside the versions of case-1." in told
+    (case.parent / "empty").mkdir()
+    assert main(["review", "adopt", str(case.parent / "empty")]) == 2
+    assert "empty is no corrected case. Give the folder of one case" in capsys.readouterr().err
+
+
+def test_a_damaged_record_hides_no_other_and_what_is_adopted_is_marked(case: Path, capsys):
+    assert save(case.parent, 2, "annotator-3", based_on=1).conflict
+    adopt(case, NAME)
+    (case / "beside" / "0001-annotator-3-1" / "review.json").write_text("{")
+    assert main(["review", "adopt", str(case)]) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{NAME}  annotator-2") and first.endswith("begun from version 1  version 3 already")
+    assert second.startswith("0001-annotator-3-1") and "cannot be read" in second
+    assert last == "2 beside the versions of case-1"
+
+
+def test_labels_changed_by_another_program_are_told_listed_and_adopted(case: Path, tmp_path: Path, capsys):
+    sitk.WriteImage(labels(4), str(case / "labels.nii.gz"), True)
+    assert main(["export", str(case), "--out", str(tmp_path / "out"), "--nifti"]) == 0
+    assert "kept as case-1/beside/edited-1-labels.nii.gz" in capsys.readouterr().out
+    name = "edited-1-labels.nii.gz"
+    assert main(["review", "adopt", str(case)]) == 0
+    assert f"{name}  labels as another program had changed them" in capsys.readouterr().out
+    assert main(["review", "adopt", str(case), name]) == 2
+    assert "does not say who changed it. Say it: --by NAME" in capsys.readouterr().err
+    assert main(["review", "adopt", str(case), name, "--by", "annotator-3"]) == 0
+    opened = open_case(case)
+    record = opened.record
+    assert (count(opened.labels), record.version, record.annotator, record.based_on) == (4, 3, "annotator-3", 2)
+    assert (record.adopted, record.seconds_spent, record.seconds_spent_before) == (name, 0, 15)
+    assert record.voxels_changed_since_last["thrombus"] == {"added": 0, "removed": 2}
+    assert main(["review", "adopt", str(case), name, "--by", "annotator-3"]) == 2
+    assert f"{name} is version 3 of case-1 already" in capsys.readouterr().err
+
+
+def test_an_old_version_is_exported_under_a_name_of_its_own(case: Path, tmp_path: Path, capsys):
+    out = tmp_path / "out"
+    assert main(["export", str(case / "versions" / "0001"), "--out", str(out), "--csv", "--html"]) == 0
+    (row,) = csv.DictReader((out / "case-1-version-0001.csv").open(encoding="utf-8"))
+    assert row["volume_mm3"] == "16.0"
+    assert "1, not the newest, which is 2" in (out / "case-1-version-0001.html").read_text(encoding="utf-8")
+    assert open_case(case).record.version == 2, "an export changes nothing"
+    (case / "versions" / "0001" / "labels.nii.gz").write_bytes(b"")
+    assert main(["export", str(case / "versions" / "0001"), "--out", str(out), "--nifti"]) == 2
+    assert "The labels of version 1 of case-1 do not match their record" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from ThrombusSegLib.review import (
     damaged_cases,
     make_list,
     open_case,
+    open_version,
     refresh_manifest,
     save_case,
     saved_cases,
@@ -185,3 +186,90 @@ def test_the_worker_tells_the_panel(work: WorkList, tmp_path: Path):
         images=listed["items"][1]["images"], annotator="annotator-1",
     )  # fmt: skip
     assert saved["result"]["warnings"] == listed["warnings"]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def labels_of(case: Path, version: int) -> Path:
+    return case / "versions" / f"{version:04d}" / "labels.nii.gz"
+
+
+def test_damaged_labels_of_a_version_come_back_from_those_of_the_case(work: WorkList, saved: Path, tmp_path: Path):
+    whole = (saved / "labels.nii.gz").read_bytes()
+    cut(labels_of(saved, 2))
+    item = work.items()[0]
+    assert item.opens and item.trouble == (
+        "The labels of version 2 of case-001 do not match their record any more; case-001/labels.nii.gz is a copy of "
+        "them. Open the case, which restores them from it."
+    )
+    assert main(["export", str(saved), "--out", str(tmp_path / "out"), "--nifti"]) == 0
+    assert (saved / "labels.nii.gz").read_bytes() == labels_of(saved, 2).read_bytes() == whole
+    assert work.items()[0].trouble == ""
+
+
+def test_damaged_labels_never_take_the_place_of_others(work: WorkList, saved: Path, tmp_path: Path, capsys):
+    shown = labels_of(saved, 1).read_bytes()
+    (saved / "labels.nii.gz").write_bytes(shown)
+    cut(labels_of(saved, 2))
+    assert main(["export", str(saved), "--out", str(tmp_path / "out"), "--nifti"]) == 2
+    assert (saved / "labels.nii.gz").read_bytes() == shown
+    trouble = (
+        "The labels of version 2 of case-001 do not match their record any more, so it is left out of the manifest. "
+        "Restore case-001/versions/0002/labels.nii.gz, or move case-001/versions/0002 elsewhere: then version 1 is the "
+        "newest."
+    )
+    assert trouble.split(". ")[0] in capsys.readouterr().err
+    assert work.items()[0].trouble == trouble and not work.items()[0].opens
+    assert save(work.saved, "case-002", labels()).warnings == (trouble,)
+    assert [row.case for row in read_manifest(work.saved)] == ["case-002"]
+    for part in ("list", "status"):
+        assert main(["review", part, str(work.folder)]) == 0
+        assert trouble in capsys.readouterr().out
+    with pytest.raises(InputError, match="version 2 of case-001"):
+        open_version(saved, 2)
+
+
+def test_labels_that_another_program_changed_are_told_and_kept(work: WorkList, saved: Path):
+    whole = (saved / "labels.nii.gz").read_bytes()
+    sitk.WriteImage(labels(3), str(saved / "labels.nii.gz"), True)
+    assert "labels.nii.gz of case-001 is not what was saved" in work.items()[0].trouble
+    (sentence,) = open_case(saved).warnings
+    assert "case-001/beside/edited-1-labels.nii.gz" in sentence
+    assert (saved / "labels.nii.gz").read_bytes() == whole and open_case(saved).warnings == ()
+    cut(saved / "labels.nii.gz")
+    assert "edited-2-labels.nii.gz" in save(work.saved, "case-001", labels(7), based_on=2).warnings[0]
+
+
+def test_comparing_a_folder_leaves_a_damaged_case_out_and_names_it(tmp_path: Path, capsys):
+    for case in ("case-1", "case-2", "case-3"):
+        record = ReviewRecord(case=case, annotator="annotator-1", reference=Sequence.SWI, used=(Sequence.SWI,))
+        save_case(tmp_path, record, labels(8), {Sequence.SWI: scan()}, predicted=labels(6))
+    for each in (labels_of(tmp_path / "case-1", 1), tmp_path / "case-1" / "labels.nii.gz"):
+        cut(each)
+    assert main(["review", "compare", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "2 cases in common" in told and told.count("The labels of version 1 of case-1 do not match") == 1
+    assert "case-1 was left out" in told
+    cut(tmp_path / "case-2" / "predicted.nii.gz")
+    assert main(["review", "compare", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "1 cases in common" in told and "case-2 was left out: predicted.nii.gz" in told
+    cut(tmp_path / "case-3" / "predicted.nii.gz")
+    assert main(["review", "compare", str(tmp_path)]) == 2
+    assert "case-3 was left out" in capsys.readouterr().err
+
+
+def test_the_worker_tells_what_opening_a_case_has_put_right(saved: Path):
+    sitk.WriteImage(labels(3), str(saved / "labels.nii.gz"), True)
+    (sentence,) = ask("open", folder=str(saved))["result"]["warnings"]
+    assert "edited-1-labels.nii.gz" in sentence
+
+
+def test_the_worker_keeps_the_names_of_folders(tmp_path: Path):
+    (tmp_path / "scans" / "sub-a").mkdir(parents=True)
+    sitk.WriteImage(scan(), str(tmp_path / "scans" / "sub-a" / "swi.nii.gz"))
+    (tmp_path / "list").mkdir()
+    made = ask("make_list", list=str(tmp_path / "list"), source=str(tmp_path / "scans"), keep_names=True)["result"]
+    assert [each["case"] for each in made["items"]] == ["sub-a"]

@@ -58,7 +58,7 @@ class Exported:
 
     files: list[Path]
     notes: list[str] = field(default_factory=list)
-    """Sentences on what is not in them."""
+    """Sentences on what is not in them, and on what opening the case has put right."""
 
 
 def export_case(source: Path, out: Path, kinds: list[str], series: Path | None = None) -> Exported:
@@ -86,7 +86,7 @@ def export_case(source: Path, out: Path, kinds: list[str], series: Path | None =
         # First what may not fit to the case.
         dicom = Exported([]) if series is None else _write_dicom(case, is_there(series), out / name)
         written = [writers[kind][1](case, out / f"{name}{writers[kind][0]}") for kind in kinds]
-    return Exported([*written, *dicom.files], dicom.notes)
+    return Exported([*written, *dicom.files], [*dicom.notes, *case.warnings])
 
 
 def _writers() -> dict[str, tuple[str, Callable[[MeasuredCase, Path], Path]]]:

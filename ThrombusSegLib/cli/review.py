@@ -39,7 +39,8 @@ def _add_list_parsers(parts: Any) -> None:
     new = parts.add_parser("new", help="make a list of a folder or a manifest, or add to one")
     new.add_argument("list", type=folder, metavar="LIST", help="folder of the list")
     new.add_argument("--from", dest="source", type=folder, required=True, metavar="F", help="manifest, or folder")
-    new.add_argument("--keep-names", action="store_true", help="keep the cases' names instead of pseudonyms")
+    keep = "keep the names of cases or folders (short words) instead of numbering them"
+    new.add_argument("--keep-names", action="store_true", help=keep)
     new.set_defaults(func=run_new)
     listed = parts.add_parser("list", help="the cases and their status")
     listed.add_argument("list", type=folder, metavar="LIST")
@@ -60,10 +61,10 @@ def _add_adopt_parser(parts: Any) -> None:
         help="make what was kept beside a case's versions the newest version",
         description="Of two who saved a case at the same time, the later one's work is kept in CASE/beside. Without "
         "a name, tell what lies there; `thrombusseg export CASE/beside/NAME` shows it. With a name, save it as the "
-        "newest version: the others stay as they are.",
+        "newest version: the others stay as they are. Labels that another program had changed need --by.",
     )
     parser.add_argument("case", type=folder, metavar="CASE", help="folder of a corrected case")
-    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="of the folder in CASE/beside")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="of the folder or file in CASE/beside")
     parser.add_argument("--by", default="", metavar="NAME", help="who decides so (a pseudonym); kept in the record")
     parser.set_defaults(func=run_adopt)
 
@@ -102,7 +103,8 @@ def run_new(arguments: argparse.Namespace) -> int:
     from ..review.second import CASES
     from ..review.worklist import RESULTS, make_list, rows_of
 
-    made = make_list(arguments.list, rows_of(is_there(arguments.source)), pseudonymous=not arguments.keep_names)
+    rows = rows_of(is_there(arguments.source), keep_names=arguments.keep_names)
+    made = make_list(arguments.list, rows, pseudonymous=not arguments.keep_names)
     print(f"{made.progress()['all']} cases in {arguments.list}.")
     place = arguments.list
     print(f"Predict them: thrombusseg batch '{place / CASES}' --out '{place / RESULTS}'")
@@ -156,7 +158,7 @@ def run_status(arguments: argparse.Namespace) -> int:
 
 def run_adopt(arguments: argparse.Namespace) -> int:
     """Tell what lies beside a case, or make it the newest version."""
-    from ..review.beside import adopt, kept_beside, open_beside
+    from ..review.beside import adopt, list_beside
 
     case = is_there(arguments.case)
     if arguments.name:
@@ -164,11 +166,9 @@ def run_adopt(arguments: argparse.Namespace) -> int:
         print(f"{arguments.name} is now version {saved.record.version} of {case.name}.")
         _print_all(saved.warnings)
         return 0
-    names = kept_beside(case)
-    for name in names:
-        record = open_beside(case / "beside" / name).record
-        print(f"{name}  {record.annotator}  {record.saved}  begun from version {record.based_on}")
-    print(f"{len(names)} beside the versions of {case.name}")
+    found = list_beside(case)
+    _print_all(each.sentence for each in found)
+    print(f"{len(found)} beside the versions of {case.name}")
     return 0
 
 

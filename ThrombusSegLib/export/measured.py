@@ -26,8 +26,10 @@ from ..lesions import (
     with_details,
 )
 from ..preprocess.grid import Grid
-from ..review import SavedCase, open_case
+from ..review import SavedCase, open_case, open_version
 from ..review.beside import is_beside, open_beside
+from ..review.damage import VERSIONS
+from ..review.store import newest_version
 from ..sequences import Sequence
 from .result_table import with_table
 
@@ -59,6 +61,10 @@ class MeasuredCase:
     """Facts for the report: annotator, saved, model, decisions ... No name of a patient."""
     overestimation: Mapping[str, Any] | None = None
     """`ReviewRecord.overestimation`."""
+    why_no_image: str = "No image was given."
+    """Said where there is no `image`."""
+    warnings: tuple[str, ...] = ()
+    """What opening the case has put right: see `SavedCase.warnings`."""
 
     @property
     def infarct_ml(self) -> float:
@@ -99,7 +105,7 @@ def measure(
 
 
 def read_measured(folder: Path) -> MeasuredCase:
-    """A corrected case, a version kept in its `beside`, or a folder of results of `thrombusseg segment`.
+    """A corrected case, one of its `versions` or kept in its `beside`, or a folder of results of `thrombusseg segment`.
 
     Raises:
         InputError: it is neither.
@@ -108,12 +114,22 @@ def read_measured(folder: Path) -> MeasuredCase:
         kept = open_beside(folder)
         name = f"{kept.record.case}-{folder.name}"
         return _measure_corrected(kept, name, f"beside the others, begun from {kept.record.based_on}")
+    if folder.parent.name == VERSIONS and folder.name.isdigit():
+        return _read_version(folder.parent.parent, int(folder.name))
     if (folder / "review.json").is_file() or (folder / "versions").is_dir():
         case = open_case(folder)
         return _measure_corrected(case, case.record.case, str(case.record.version))
     if (folder / "result.json").is_file():
         return _read_result(folder)
     raise InputError(f"{folder.name} is neither a corrected case nor a result.", "Give a folder with review.json.")
+
+
+def _read_version(case: Path, number: int) -> MeasuredCase:
+    """A version as it was saved, under a name of its own; the case is left as it is."""
+    record, labels = open_version(case, number)
+    newest = newest_version(case)
+    told = str(number) if number == newest else f"{number}, not the newest, which is {newest}"
+    return _measure_corrected(SavedCase(case, record, labels, None), f"{record.case}-version-{number:04d}", told)
 
 
 def _read_result(folder: Path) -> MeasuredCase:
@@ -128,7 +144,8 @@ def _read_result(folder: Path) -> MeasuredCase:
     }
     labels = read_labels(folder / "segmentation.nii.gz")
     case = measure(labels, name=summary["case"], reference=summary["reference"], about=about)
-    return replace(case, thrombi=with_table(case.thrombi, folder / "lesions.csv"))
+    why = "The images are not in the folder of the result. A corrected case has them: save this one, and export that."
+    return replace(case, thrombi=with_table(case.thrombi, folder / "lesions.csv"), why_no_image=why)
 
 
 def _measure_corrected(case: SavedCase, name: str, version: str) -> MeasuredCase:
@@ -154,7 +171,13 @@ def _measure_corrected(case: SavedCase, name: str, version: str) -> MeasuredCase
     measured = measure(case.labels, image, name=name, reference=record.reference.value, about=about)
     ticked = record.clot_burden_parts
     burden = measured.burden if ticked is None else clot_burden_score(ticked)
-    return replace(measured, burden=burden, overestimation=record.overestimation)
+    return replace(
+        measured,
+        burden=burden,
+        overestimation=record.overestimation,
+        why_no_image=f"The image ({record.reference.value}) is not where this case refers to.",
+        warnings=case.warnings,
+    )
 
 
 def _reference(path: Path | None, sequence: Sequence) -> sitk.Image | None:

@@ -53,6 +53,8 @@ def _list(pairs: list[tuple[str, str]]) -> str:
 
 def _pictures(case: MeasuredCase) -> str:
     found = pictures_of(case)
+    if case.thrombi and case.image is None:
+        return f"<h2>Pictures</h2><p>There are none. {escape(case.why_no_image)}</p>"
     if not found:
         return ""
     columns = max(3, min(len(found), 3))

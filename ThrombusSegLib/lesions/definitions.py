@@ -10,6 +10,8 @@ from types import MappingProxyType
 BLOOMING = (
     "Measured on a susceptibility sequence it includes blooming: larger than the clot, and not comparable with CT."
 )
+_CENTROID = "mean position of its voxels in the patient's coordinates (RAS, as 3D Slicer shows them)."
+_SLICES = "counted from 1 along the slice axis of the reference, in the order of its file."
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,24 @@ _ALL = (
         "Our choice: within 4 mm of the plane it is called midline.",
     ),
     Definition(
+        "centroid_right_mm", "Centroid, right", "mm", _CENTROID, "Our choice.",
+        "Left is negative.",
+    ),
+    Definition(
+        "centroid_anterior_mm", "Centroid, anterior", "mm", _CENTROID, "Our choice.",
+        "Posterior is negative.",
+    ),
+    Definition(
+        "centroid_superior_mm", "Centroid, superior", "mm", _CENTROID, "Our choice.",
+        "Inferior is negative.",
+    ),
+    Definition(
+        "first_slice", "First slice", "", "first slice that holds a voxel of it, " + _SLICES, "Our choice.",
+    ),
+    Definition(
+        "last_slice", "Last slice", "", "last slice that holds a voxel of it, " + _SLICES, "Our choice.",
+    ),
+    Definition(
         "segment", "Likely artery (estimate)", "",
         "the segment of an average arterial tree, laid into the head by its outline, nearest to most voxels.",
         "Tree of the simulated head of this project, drawn after textbook anatomy.",
@@ -85,6 +105,10 @@ _ALL = (
     Definition(
         "infarct_distance_mm", "Distance to diffusion restriction", "mm",
         "smallest distance from a voxel of the candidate to the infarct's mask.", "Our choice.",
+    ),
+    Definition(
+        "infarct_ml", "Infarct", "ml", "number of voxels of the infarct's mask times the volume of a voxel.",
+        "Our choice.", "Of the whole case: the same in every row.",
     ),
     Definition(
         "overestimation_ratio", "Overestimation ratio", "",

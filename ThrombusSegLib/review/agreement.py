@@ -12,8 +12,8 @@ import SimpleITK as sitk
 from ..errors import InputError, MachineError
 from ..preprocess.grid import Grid
 from .listing import damaged_cases, saved_cases
-from .second import first_reading_of
-from .store import open_case
+from .second import CASES, CORRECTED, SECOND, first_reading_of
+from .store import SavedCase, open_case
 
 _SHOWN = ("case", "true_lesions", "detected_lesions", "false_positives", "dice", "true_mm3", "predicted_mm3")
 
@@ -35,7 +35,7 @@ class Agreement:
     """Share of cases in which both say the same about whether there is a thrombus."""
     per_case: tuple[dict[str, Any], ...]
     warnings: tuple[str, ...] = ()
-    """Cases with a record that cannot be read, and what to do; those of which none can be read are left out."""
+    """Damaged cases, and what to do; those that cannot be opened are left out."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -49,44 +49,85 @@ def compare_readers(first: Path, second: Path) -> Agreement:
         InputError: no case in common, or both readings of a list are by one person (two plain folders may be: how far a
             reader agrees with themselves). MachineError: scipy is missing.
     """
-    return replace(_agreement(_pairs(first, second)), warnings=(*_damaged(first), *_damaged(second)))
+    for each in (first, second):
+        _check_folder(each)
+    _check_second(second)
+    told: list[str] = []
+    found = _agreement(_pairs(first, second, told), told)
+    return replace(found, warnings=_warnings(told, first, second))
 
 
 def compare_with_prediction(folder: Path) -> Agreement:
     """Agreement of the saved labels with what the network had predicted before they were corrected."""
-    return replace(_agreement(_corrections(folder)), warnings=_damaged(folder))
+    _check_folder(folder)
+    told: list[str] = []
+    return replace(_agreement(_corrections(folder, told), told), warnings=_warnings(told, folder))
 
 
-def _pairs(first: Path, second: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+def _check_folder(folder: Path) -> None:
+    """A list holds folders of corrected cases, and is none."""
+    if (folder / CASES).is_file():
+        raise InputError(
+            f"{folder.name} is a list of work, no folder of corrected cases.",
+            f"Give {folder.name}/{CORRECTED}, or {folder.name}/{SECOND}/NAME of a second reader.",
+        )
+
+
+def _check_second(second: Path) -> None:
+    """A second reader of a list must have read something."""
+    if first_reading_of(second) is None or (second.is_dir() and (saved_cases(second) or damaged_cases(second))):
+        return
+    others = sorted(each.name for each in second.parent.glob("*") if each.is_dir() and saved_cases(each))
+    there = f"There are readings by {', '.join(others)}." if others else "Nobody has saved a second reading yet."
+    raise InputError(f"{second.name} has no reading in {second.parent.parent.name}.", there)
+
+
+def _pairs(first: Path, second: Path, told: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
     theirs = _finished(second)
     of_a_list = first_reading_of(second) is not None
     for name in _finished(first):
-        if name in theirs:
-            one, two = open_case(first / name), open_case(second / name)
-            if of_a_list and one.record.annotator.lower() == two.record.annotator.lower():
-                raise InputError(
-                    f"{two.record.annotator} has saved both readings of {name}: that is not two readers.",
-                    "Let somebody else read it, or move one of the two elsewhere.",
-                )
-            yield name, one.labels, two.labels
+        if name not in theirs:
+            continue
+        one, two = _opened(first / name, told), _opened(second / name, told)
+        if one is None or two is None:
+            continue
+        if of_a_list and one.record.annotator.lower() == two.record.annotator.lower():
+            raise InputError(
+                f"{two.record.annotator} has saved both readings of {name}: that is not two readers.",
+                "Let somebody else read it, or move one of the two elsewhere.",
+            )
+        yield name, one.labels, two.labels
 
 
-def _corrections(folder: Path) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+def _corrections(folder: Path, told: list[str]) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
     for name in _finished(folder):
-        case = open_case(folder / name)
-        if case.predicted is not None:
+        case = _opened(folder / name, told)
+        if case is not None and case.predicted is not None:
             yield name, case.labels, case.predicted
+
+
+def _opened(case: Path, told: list[str]) -> SavedCase | None:
+    """A case; None, and where it is damaged; a sentence more in `told` where there is something to tell."""
+    try:
+        opened = open_case(case)
+    except InputError as error:
+        told.append(f"{case.name} was left out: {error}")
+        return None
+    told.extend(opened.warnings)
+    return opened
 
 
 def _finished(folder: Path) -> list[str]:
     return [name for name, record in saved_cases(folder).items() if record.status != "in review"]
 
 
-def _damaged(folder: Path) -> tuple[str, ...]:
-    return tuple(each.text for each in damaged_cases(folder).values())
+def _warnings(told: list[str], *folders: Path) -> tuple[str, ...]:
+    """What was left out, and the damaged cases that were not met: each case told once."""
+    damages = [each.text for folder in folders for each in damaged_cases(folder).values()]
+    return (*told, *(each for each in damages if not any(one.endswith(each) for one in told)))
 
 
-def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]]) -> Agreement:
+def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]], told: list[str]) -> Agreement:
     try:
         import scipy  # noqa: F401
     except ImportError as error:
@@ -100,7 +141,8 @@ def _agreement(pairs: Iterator[tuple[str, sitk.Image, sitk.Image]]) -> Agreement
             raise InputError(f"The two readings of {name} lie on different grids.", "Read the same images.")
         scores.append(score_case(name, first, second))
     if not scores:
-        raise InputError("There is no case to compare.", "Both readings need at least one finished case in common.")
+        sentence = " ".join(("There is no case to compare.", *told))
+        raise InputError(sentence, "Both readings need at least one finished case in common.")
     one = sum(score.true_lesions for score in scores)
     both = sum(score.detected_lesions for score in scores)
     two = both + sum(score.false_positives for score in scores)

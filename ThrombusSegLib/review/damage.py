@@ -1,4 +1,4 @@
-"""The records of a corrected case as they can still be read, and a sentence where one cannot."""
+"""Records and labels of a corrected case as they can still be read, and a sentence where they cannot."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from .checksums import LABELS_FILE, digest_of, is_whole
 from .record import LaterVersionError, ReviewRecord, read_record
 
 RECORD_FILE = "review.json"
@@ -14,7 +15,7 @@ VERSIONS, BESIDE = "versions", "beside"
 
 @dataclass(frozen=True)
 class Damage:
-    """A record of a case that cannot be read."""
+    """A record of a case that cannot be read, or labels that do not match theirs."""
 
     case: str
     sentence: str
@@ -22,6 +23,8 @@ class Damage:
     advice: str
     opens: bool = False
     """Whether the newest version is whole all the same: then opening the case puts it right."""
+    lost_labels: bool = False
+    """Whether no copy of the newest labels is left."""
 
     @property
     def text(self) -> str:
@@ -60,7 +63,9 @@ def look_at(case: Path) -> tuple[ReviewRecord | None, Damage | None]:
         return None, Damage(case.name, *_none_left(case, shown))
     newest = _read(version_folder(case, numbers[0]) / RECORD_FILE)
     if isinstance(newest, ReviewRecord):
-        return newest, None if isinstance(shown, ReviewRecord) else _shown_only(case, shown, numbers[0])
+        return newest, _labels(case, numbers, newest) or (
+            None if isinstance(shown, ReviewRecord) else _shown_only(case, shown, numbers[0])
+        )
     return _without_newest(case, numbers, newest, shown)
 
 
@@ -75,6 +80,35 @@ def _shown_only(case: Path, error: InputError, newest: int) -> Damage:
     place = f"{case.name}/{VERSIONS}/{newest:04d}"
     sentence = f"{_named(error, f'{RECORD_FILE} of {case.name}')}; its version {newest} is whole."
     return Damage(case.name, sentence, f"Open the case, which restores it from {place}.", opens=True)
+
+
+def _labels(case: Path, numbers: list[int], record: ReviewRecord) -> Damage | None:
+    """Labels of the newest version, and those that are shown, against their record."""
+    newest, shown = numbers[0], case / LABELS_FILE
+    place = f"{case.name}/{VERSIONS}/{newest:04d}"
+    if is_whole(version_folder(case, newest) / LABELS_FILE, record):
+        if _is_saved(case, shown):
+            return None
+        sentence = f"{LABELS_FILE} of {case.name} is not what was saved: damaged, or changed by another program."
+        advice = f"Open the case, which restores it from {place} and keeps what it held in {case.name}/{BESIDE}."
+        return Damage(case.name, sentence, advice, opens=True)
+    what = f"The labels of version {newest} of {case.name} do not match their record any more"
+    if record.labels_sha256 and is_whole(shown, record):
+        sentence = f"{what}; {case.name}/{LABELS_FILE} is a copy of them."
+        return Damage(case.name, sentence, "Open the case, which restores them from it.", opens=True)
+    advice = f"Restore {place}/{LABELS_FILE}"
+    if numbers[1:]:
+        advice += f", or move {place} elsewhere: then version {numbers[1]} is the newest"
+    return Damage(case.name, f"{what}, so it is left out of the manifest.", f"{advice}.", lost_labels=True)
+
+
+def _is_saved(case: Path, shown: Path) -> bool:
+    """Whether the labels that are shown are those of any version: while one is being saved, of the one before. Versions
+    are counted after these were read, so one that has just come is among them."""
+    found = digest_of(shown)
+    return bool(found) and any(
+        digest_of(version_folder(case, each) / LABELS_FILE) == found for each in numbers_of(case)
+    )
 
 
 def _without_newest(

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..case import ManifestRow
 from ..case.manifest import write_manifest
 from ..sequences import Sequence
+from .checksums import LABELS_FILE
 from .damage import Damage, is_case, look_at
 from .files import errors_of_the_disk, unfinished_folder
 from .record import ReviewRecord
@@ -21,7 +22,7 @@ def saved_cases(folder: Path) -> dict[str, ReviewRecord]:
 
 
 def damaged_cases(folder: Path) -> dict[str, Damage]:
-    """The cases in a folder with a record that cannot be read, by name."""
+    """The cases in a folder with a record that cannot be read, or labels that do not match it, by name."""
     return look_through(folder)[1]
 
 
@@ -46,8 +47,8 @@ def refresh_manifest(folder: Path) -> list[Damage]:
     writers the last one knows all cases, without a lock.
 
     Returns:
-        What could not be read. A case of which no record can be read is not in the manifest: its images and its state
-        are not known.
+        What is damaged. A case of which no record can be read is not in the manifest (its images and its state are not
+        known), nor is one whose newest labels are lost.
     """
     rows, damages = _rows(folder)
     for _ in range(_TRIES):
@@ -74,9 +75,9 @@ def _rows(folder: Path) -> tuple[list[ManifestRow], list[Damage]]:
             centre=record.centre,
             split=record.split,
             paths={Sequence(sequence): folder / name / file for sequence, file in record.images.items()},
-            labels=folder / name / "labels.nii.gz",
+            labels=folder / name / LABELS_FILE,
         )
         for name, record in records.items()
-        if record.status != "in review"
+        if record.status != "in review" and not (name in damages and damages[name].lost_labels)
     ]
     return rows, list(damages.values())

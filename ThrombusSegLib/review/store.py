@@ -29,15 +29,15 @@ from ..case import read_labels
 from ..errors import InputError
 from ..preprocess.grid import Grid
 from ..sequences import Sequence
+from .checksums import LABELS_FILE, check_labels
 from .damage import BESIDE, RECORD_FILE, VERSIONS, look_at, numbers_of, version_folder
-from .files import claim_name, put_copy, unfinished_folder, write_image
+from .files import claim_name, unfinished_folder, write_image
 from .listing import refresh_manifest
 from .record import LABELS, ReviewRecord, check_pseudonym, count_changes, read_record, stamped
 from .second import why_not_second
+from .shown import TRIES, refresh
 
-LABELS_FILE, PREDICTED_FILE = "labels.nii.gz", "predicted.nii.gz"
-#: Gives up when that many others were faster, one after another.
-_TRIES = 50
+PREDICTED_FILE = "predicted.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Saved:
     conflict: str = ""
     """A sentence where another version had been saved meanwhile; this one then lies beside it. "" = all is well."""
     warnings: tuple[str, ...] = ()
-    """Cases of the folder with a record that cannot be read, and what to do: see `listing.damaged_cases`."""
+    """Files of the case that another program had changed; cases of the folder that are damaged, and what to do: see
+    `listing.damaged_cases`."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class SavedCase:
     record: ReviewRecord
     labels: sitk.Image
     predicted: sitk.Image | None
+    warnings: tuple[str, ...] = ()
+    """What opening it has put right and kept beside: files that another program had changed."""
 
     @property
     def images(self) -> dict[Sequence, Path]:
@@ -103,15 +106,15 @@ def save_case(
 
 
 def _listed(saved: Saved, folder: Path) -> Saved:
-    """Keep the manifest in step; tells of the cases whose records it could not read."""
-    return replace(saved, warnings=tuple(each.text for each in refresh_manifest(folder)))
+    """Keep the manifest in step; tells of the cases that are damaged."""
+    return replace(saved, warnings=(*saved.warnings, *(each.text for each in refresh_manifest(folder))))
 
 
 def open_case(case: Path) -> SavedCase:
     """The newest version of a case; puts right what a killed program left half done.
 
     Raises:
-        InputError: it is no case, or the newest version's record cannot be read; nothing is changed then.
+        InputError: it is no case, or the newest version's record or labels are damaged; nothing is changed then.
     """
     number = newest_version(case)
     if number == 0:
@@ -119,14 +122,15 @@ def open_case(case: Path) -> SavedCase:
     damage = look_at(case)[1]
     if damage is not None and not damage.opens:
         raise damage.error
-    _refresh(case)
-    version = version_folder(case, number)
+    warnings = refresh(case)
+    version = version_folder(case, newest_version(case))
     predicted = case / PREDICTED_FILE
     return SavedCase(
         case,
         read_record(version / RECORD_FILE),
         read_labels(version / LABELS_FILE),
         read_labels(predicted) if predicted.exists() else None,
+        warnings,
     )
 
 
@@ -140,7 +144,9 @@ def open_version(case: Path, number: int) -> tuple[ReviewRecord, sitk.Image]:
     version = version_folder(case, number)
     if not version.is_dir():
         raise InputError(f"{case.name} has no version {number}.", f"The newest is {newest_version(case)}.")
-    return read_record(version / RECORD_FILE), read_labels(version / LABELS_FILE)
+    record = read_record(version / RECORD_FILE)
+    check_labels(version / LABELS_FILE, record, f"version {number} of {case.name}")
+    return record, read_labels(version / LABELS_FILE)
 
 
 def _first_version(
@@ -159,7 +165,7 @@ def _first_version(
         changes = count_changes(predicted, labels)
         record = replace(record, images=files, voxels_changed=changes, voxels_changed_since_last=changes)
         record = _write_version(version_folder(unfinished, 1), replace(record, version=1), labels)
-        _refresh(unfinished)
+        refresh(unfinished)
         return Saved(record, version_folder(case, 1)) if claim_name(unfinished, case) else None
 
 
@@ -173,8 +179,8 @@ def _next_version(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved
         # The same annotator who begins again from the images goes on from where he was.
         saved = put_next(case, newest + 1, record, labels)
         if saved is not None:
-            return saved
-    return _put_beside(case, record, labels)
+            return replace(saved, warnings=(*before.warnings, *saved.warnings))
+    return replace(_put_beside(case, record, labels), warnings=before.warnings)
 
 
 def counted(before: SavedCase, record: ReviewRecord, labels: sitk.Image) -> ReviewRecord:
@@ -195,15 +201,14 @@ def put_next(case: Path, number: int, record: ReviewRecord, labels: sitk.Image) 
         written = _write_version(unfinished, replace(record, version=number), labels)
         if not claim_name(unfinished, wanted):
             return None
-    _refresh(case)
-    return _listed(Saved(written, wanted), case.parent)
+    return _listed(Saved(written, wanted, warnings=refresh(case)), case.parent)
 
 
 def _put_beside(case: Path, record: ReviewRecord, labels: sitk.Image) -> Saved:
     """Keep a version that was begun before the newest was saved, without touching that one."""
     newest = newest_version(case)
     theirs = read_record(version_folder(case, newest) / RECORD_FILE)
-    for count in range(1, _TRIES):
+    for count in range(1, TRIES):
         wanted = case / BESIDE / f"{record.based_on:04d}-{record.annotator}-{count}"
         with unfinished_folder(case / BESIDE) as unfinished:
             written = _write_version(unfinished, replace(record, version=0), labels)
@@ -223,36 +228,6 @@ def _write_version(folder: Path, record: ReviewRecord, labels: sitk.Image) -> Re
     record = stamped(record, labels_sha256=digest)
     (folder / RECORD_FILE).write_text(record.as_json(), encoding="utf-8", newline="\n")
     return record
-
-
-def _refresh(case: Path) -> None:
-    """Let the files a reader looks at be those of the newest version; repeats while others save."""
-    for _ in range(_TRIES):
-        newest = newest_version(case)
-        version = version_folder(case, newest)
-        for name in (LABELS_FILE, RECORD_FILE):
-            if not _same(version / name, case / name):
-                _keep_foreign(case, name)
-                put_copy(version / name, case / name)
-        if newest_version(case) == newest:
-            return
-
-
-def _keep_foreign(case: Path, name: str) -> None:
-    """What another program wrote over a file of ours is no version of it, and is kept beside before ours returns."""
-    file = case / name
-    if not file.exists() or any(_same(version / name, file) for version in (case / VERSIONS).glob("[0-9]*")):
-        return
-    for count in range(1, _TRIES):
-        kept = case / BESIDE / f"edited-{count}-{name}"
-        if not kept.exists():
-            kept.parent.mkdir(exist_ok=True)
-            put_copy(file, kept)
-            return
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
 
 
 def _put_image(image: sitk.Image | Path, sequence: Sequence, case: Path) -> str:

@@ -200,8 +200,16 @@ def make_list(folder: Path, rows: Ordered[ManifestRow], *, pseudonymous: bool = 
     return WorkList(folder)
 
 
-def rows_of(source: Path) -> list[ManifestRow]:
-    """Cases of a manifest, of a folder with a manifest.csv, or of a folder with one folder a patient."""
+def rows_of(source: Path, *, keep_names: bool = False) -> list[ManifestRow]:
+    """Cases of a manifest, of a folder with a manifest.csv, or of a folder with one folder a patient.
+
+    Args:
+        source: manifest or folder.
+        keep_names: call the cases of folders as their folders are called, instead of numbering them.
+
+    Raises:
+        InputError: nothing is there, or a folder whose name is to be kept is not called by a pseudonym.
+    """
     if source.is_file() or (source / "manifest.csv").is_file():
         return read_manifest(source)
     if not source.is_dir():
@@ -210,8 +218,17 @@ def rows_of(source: Path) -> list[ManifestRow]:
     for number, each in enumerate(sorted(path for path in source.iterdir() if path.is_dir()), 1):
         paths = {sequence: path for sequence, (path, _) in find_case(each).items()}
         if paths:
-            rows.append(ManifestRow(f"case-{number:03d}", "", "train", paths, None))
+            name = _folder_name(each) if keep_names else f"case-{number:03d}"
+            rows.append(ManifestRow(name, "", "train", paths, None))
     return rows
+
+
+def _folder_name(folder: Path) -> str:
+    try:
+        check_pseudonym(folder.name, "folder")
+    except InputError as error:
+        raise InputError(error.sentence, f"{error.advice} Rename the folder, or let the cases be numbered.") from None
+    return folder.name
 
 
 def _key(row: ManifestRow) -> frozenset[tuple[str, Path]]:

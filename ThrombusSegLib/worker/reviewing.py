@@ -163,7 +163,8 @@ def _save(values: Values) -> dict[str, Any]:
 
 
 def _open(values: Values) -> dict[str, Any]:
-    """folder of a case -> the content of review.json, and where labels, prediction and images lie."""
+    """folder of a case -> the content of review.json, where labels, prediction and images lie, and warnings: what
+    opening it has put right."""
     import json
 
     folder = Path(values["folder"])
@@ -174,6 +175,7 @@ def _open(values: Values) -> dict[str, Any]:
         "labels": str(folder / "labels.nii.gz"),
         "predicted": str(predicted) if predicted.exists() else None,
         "images": {sequence.value: str(path) for sequence, path in case.images.items()},
+        "warnings": list(case.warnings),
     }
 
 
@@ -194,7 +196,9 @@ def _images(values: Values) -> dict[str, Any]:
 
 def _make_list(values: Values) -> dict[str, Any]:
     """list (folder), source (folder or manifest), keep_names -> the list."""
-    make_list(Path(values["list"]), rows_of(Path(values["source"])), pseudonymous=not values.get("keep_names", False))
+    keep_names = bool(values.get("keep_names", False))
+    rows = rows_of(Path(values["source"]), keep_names=keep_names)
+    make_list(Path(values["list"]), rows, pseudonymous=not keep_names)
     return _list(values)
 
 
