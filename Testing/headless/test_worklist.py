@@ -192,6 +192,20 @@ def test_a_saved_case_opens_with_labels_and_decisions(listed, headless, tinyWeig
     assert ", version 2: " in save(listed)
 
 
+def test_what_opening_a_case_has_put_right_is_said(listed, studies: Path, tinyWeights) -> None:
+    listed.workListPanel.openRow(0)
+    answered(listed)
+    predict(listed, tinyWeights)
+    save(listed)
+    folder = studies.with_name("studies-review") / "corrected" / "case-001"
+    (folder / "labels.nii.gz").write_bytes(b"another program's")
+    listed.workListPanel.openRow(1)
+    answered(listed)
+    listed.workListPanel.openRow(0)
+    answered(listed)
+    assert label(listed).startswith("case-001 is open. ") and "edited-1-labels.nii.gz" in label(listed)
+
+
 def test_a_prediction_of_the_list_is_loaded(listed, studies: Path, tinyWeights, tmp_path: Path) -> None:
     """What `thrombusseg batch` has written for a case, and a correction over it."""
     from ThrombusSegParts.mapDisplay import mapsOf

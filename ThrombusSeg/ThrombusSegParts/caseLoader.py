@@ -47,6 +47,8 @@ class CaseLoader:
         self._desk, self._onLoaded, self._onError = desk, onLoaded, onError
         self._steps: Any = None
         self._volumes: dict[str, Any] = {}
+        self.warnings: list[str] = []
+        """Of the case that was loaded last: what opening it has put right, or set aside."""
         self._timer = qt.QTimer()
         self._timer.setInterval(_STEP_MILLISECONDS)
         self._timer.connect("timeout()", self.step)
@@ -73,6 +75,7 @@ class CaseLoader:
                 begin(result, {})
 
         def begin(result: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+            self.warnings = [str(each) for each in found.get("warnings", ())]
             self._steps = self._load(item, saved, result["files"], found)
             self._timer.start()
 

@@ -280,7 +280,7 @@ class WorkListPanel(PanelPart):
         self._showItems()
         text = _("{case} is open.") if segmentation is not None else _("{case} is open. Press Segment to predict it.")
         before, self._before = self._before, ""
-        self._say(f"{before} {text.format(case=case)}".strip())
+        self._say(" ".join(filter(None, [before, text.format(case=case), *self.loader.warnings])))
         if self.onOpened is not None:
             self.onOpened(segmentation)
         if before and self.onFollowed is not None:
