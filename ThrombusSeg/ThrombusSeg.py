@@ -202,6 +202,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _updatePanel(self, caller=None, event=None) -> None:
         """Everything that follows from the choices and from whether a segmentation runs."""
+        if slicer.mrmlScene.IsImporting():  # what the choices point to may not be there yet; `onSceneEndImport` follows
+            return
         busy = self.logic.isBusy()
         for part in self.parts:
             part.update(busy)
