@@ -166,9 +166,11 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called just before the scene is closed."""
         self.logic.cancel(_("The scene was closed; the segmentation was stopped."))
         self.setParameterNode(None)
+        self.resultPanel.leaveComparison()
 
     def onSceneEndClose(self, caller, event) -> None:
         """Called just after the scene is closed."""
+        self.resultPanel.leaveComparison()
         self._forgetResult()
         if self.parent.isEntered:
             self.initializeParameterNode()

@@ -111,3 +111,56 @@ def test_the_button_of_the_layout_follows_a_layout_that_a_scene_brings(panel, he
     layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)  # by the scene, or by the user
     headless.scene.InvokeEvent(slicer.vtkMRMLScene.EndImportEvent)
     assert panel.ui.compareButton.text == "Side by side"
+
+
+@pytest.fixture
+def compared(panel, headless, tools):
+    """The layout node while two sequences are side by side; before, the user had the conventional layout."""
+    layout = slicer.vtkMRMLLayoutNode()
+    layout.SetSingletonTag("vtkMRMLLayoutNode")  # as the application's: it outlives a scene
+    layout = headless.scene.AddNode(layout)
+    layout.SetViewArrangement(layout.SlicerLayoutConventionalView)
+    panel._parameterNode.volumeSWI = headless.volume(tools.head(1), tools.grid())
+    panel._parameterNode.volumeTOF = headless.volume(tools.head(4), tools.grid())
+    panel.ui.compareButton.connected["clicked(bool)"]()
+    assert panel.ui.compareButton.text == "Back to my layout"
+    return layout
+
+
+def test_the_button_of_the_layout_follows_the_menu_of_layouts(panel, compared) -> None:
+    press = panel.ui.compareButton.connected["clicked(bool)"]
+    compared.SetViewArrangement(compared.SlicerLayoutOneUpRedSliceView)
+    assert panel.ui.compareButton.text == "Side by side", "without anything else that happens"
+    press()
+    assert panel.ui.compareButton.text == "Back to my layout"
+    press()
+    assert compared.GetViewArrangement() == compared.SlicerLayoutOneUpRedSliceView, "the last own one"
+
+
+def test_a_closed_scene_leaves_no_empty_views_side_by_side(panel, headless, compared) -> None:
+    headless.scene.InvokeEvent(slicer.vtkMRMLScene.StartCloseEvent)
+    assert compared.GetViewArrangement() == compared.SlicerLayoutConventionalView
+    headless.scene.InvokeEvent(slicer.vtkMRMLScene.EndCloseEvent)
+    assert panel.ui.compareButton.text == "Side by side"
+
+
+def test_side_by_side_that_comes_back_while_a_scene_closes_ends_too(panel, headless, compared) -> None:
+    from ThrombusSegParts.layouts import LAYOUT
+
+    headless.scene.InvokeEvent(slicer.vtkMRMLScene.StartCloseEvent)
+    compared.SetViewArrangement(LAYOUT)  # somebody else who restores what was before
+    headless.scene.InvokeEvent(slicer.vtkMRMLScene.EndCloseEvent)
+    assert compared.GetViewArrangement() == compared.SlicerLayoutConventionalView
+
+
+def test_a_scene_that_was_saved_side_by_side_has_a_way_out(panel, headless, tools) -> None:
+    from ThrombusSegParts.layouts import LAYOUT
+
+    layout = headless.scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    layout.AddLayoutDescription(LAYOUT, '<layout type="vertical"></layout>')
+    layout.SetViewArrangement(LAYOUT)
+    headless.scene.InvokeEvent(slicer.vtkMRMLScene.EndImportEvent)
+    assert panel.ui.compareButton.text == "Back to my layout" and panel.ui.compareButton.enabled
+    panel.ui.compareButton.connected["clicked(bool)"]()
+    assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpView
+    assert panel.ui.compareButton.text == "Side by side"
