@@ -53,9 +53,9 @@ def test_a_scene_that_is_loaded_hears_nothing_of_the_run_of_the_one_before(panel
     running()
     close(panel, headless)
     headless.scene.InvokeEvent(slicer.vtkMRMLScene.EndImportEvent)
-    assert panel.logic.isBusy() and shown(panel) == ("", 0, "No result yet.")
+    assert panel.logic.isBusy() and shown(panel) == ("Ready.", 0, "No result yet.")
     tools.wait(panel.logic)
-    assert shown(panel) == ("", 0, "No result yet.")
+    assert shown(panel) == ("Ready.", 0, "No result yet.")
     assert "The scene was closed; the segmentation was stopped." in panel.ui.logText.plainText
 
 
@@ -76,9 +76,9 @@ def test_a_finished_run_is_forgotten_with_its_scene(isOpen, panel, headless, run
     if not isOpen:
         panel.exit()
     close(panel, headless)
-    assert shown(panel) == ("", 0, "No result yet.")
+    assert shown(panel) == ("Ready.", 0, "No result yet.")
     panel.initializeParameterNode()
-    assert shown(panel) == ("", 0, "No result yet.")
+    assert shown(panel) == ("Ready.", 0, "No result yet.")
 
 
 def test_a_result_that_is_deleted_is_spoken_of_no_more(panel, headless, running) -> None:
@@ -86,7 +86,7 @@ def test_a_result_that_is_deleted_is_spoken_of_no_more(panel, headless, running)
     segmentation = panel._parameterNode.segmentation
     headless.scene.RemoveNode(segmentation)
     panel._parameterNode.segmentation = None  # the real choices follow by themselves
-    assert shown(panel)[2] == "No result yet."
+    assert shown(panel) == ("Ready.", 0, "No result yet.")
     panel.exit()
     panel.initializeParameterNode()
     assert shown(panel)[2] == "No result yet."
@@ -97,7 +97,7 @@ def test_a_cancel_before_the_scene_was_closed_is_of_that_scene_too(panel, headle
     panel.ui.cancelButton.connected["clicked(bool)"]()
     close(panel, headless)
     tools.wait(panel.logic)
-    assert shown(panel) == ("", 0, "No result yet.")
+    assert shown(panel) == ("Ready.", 0, "No result yet.")
     running(wait=True)
     assert shown(panel)[:2] == ("Done.", 100), "the next run is told of again"
 
@@ -164,3 +164,12 @@ def test_a_scene_that_was_saved_side_by_side_has_a_way_out(panel, headless, tool
     panel.ui.compareButton.connected["clicked(bool)"]()
     assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpView
     assert panel.ui.compareButton.text == "Side by side"
+
+
+def test_a_closed_scene_is_spoken_of_no_more_when_volumes_are_chosen(panel, headless, tools, running) -> None:
+    running()
+    close(panel, headless)
+    tools.wait(panel.logic)
+    assert shown(panel)[0] == "The scene was closed; the segmentation was stopped."
+    panel._parameterNode.volumeSWI = headless.volume(tools.head(1), tools.grid())
+    assert shown(panel) == ("Ready.", 0, "No result yet.")
