@@ -315,6 +315,10 @@ def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_pa
     assert again.GetSegmentation().GetSegment("Thrombus").GetName() == "Thrombus"
     assert settingsOf(again) == (0.5, 20.0) and not isCorrected(again)
     assert set(mapsOf(again)) == {"probability", "SWI", "TOF"} and referenceOf(again) is not None
+    for key, quantity in (("probability", "Probability"), ("SWI", "Attention")):
+        volume = mapsOf(again)[key]
+        assert volume.GetVoxelValueQuantity().GetCodeMeaning() == quantity
+        assert volume.GetVoxelValueUnits().GetAsString().startswith("CodeValue:1|CodingSchemeDesignator:UCUM")
     table = candidatesOf(again)
     assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
     told = (table.GetColumnTitle, table.GetColumnUnitLabel, table.GetColumnDescription)
