@@ -166,9 +166,11 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called just before the scene is closed."""
         self.logic.cancel(_("The scene was closed; the segmentation was stopped."))
         self.setParameterNode(None)
+        self.resultPanel.leaveComparison()
 
     def onSceneEndClose(self, caller, event) -> None:
         """Called just after the scene is closed."""
+        self.resultPanel.leaveComparison()
         self._forgetResult()
         if self.parent.isEntered:
             self.initializeParameterNode()
@@ -202,6 +204,8 @@ class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _updatePanel(self, caller=None, event=None) -> None:
         """Everything that follows from the choices and from whether a segmentation runs."""
+        if slicer.mrmlScene.IsImporting():  # what the choices point to may not be there yet; `onSceneEndImport` follows
+            return
         busy = self.logic.isBusy()
         for part in self.parts:
             part.update(busy)

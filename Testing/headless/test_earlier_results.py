@@ -168,3 +168,24 @@ def test_what_a_user_put_into_the_folder_stays(panel, headless, segment) -> None
     hierarchy.CreateItem(folder, note)
     segment()
     assert headless.scene.IsNodePresent(note) and hierarchy.GetItemName(folder)
+
+
+def test_what_a_deleted_segmentation_has_left_goes_with_the_next_run(panel, headless, tools, segment) -> None:
+    from ThrombusSegParts.mapDisplay import mapsOf
+
+    first = segment()
+    before = results(headless)
+    kept = panel.logic.process({"SWI": panel._parameterNode.volumeSWI}, "cpu", options=QUICK)
+    headless.scene.RemoveNode(kept.segmentation)
+    maps = [node.GetID() for node in mapsOf(first).values()]
+    headless.scene.RemoveNode(first)
+    panel._parameterNode.segmentation = None
+    panel._parameterNode.volumeSWI, other = None, panel._parameterNode.volumeSWI
+    segment()
+    assert all(headless.scene.GetNodeByID(each) for each in maps), "other volumes: it may be wanted"
+    headless.scene.RemoveNode(panel._parameterNode.segmentation)
+    panel._parameterNode.segmentation, panel._parameterNode.volumeSWI = None, other
+    second = segment()
+    assert second.GetName() == "Thrombus segmentation" and headless.scene.IsNodePresent(kept.probability)
+    names = [name for name in results(headless) if not name.endswith((" run 2", " run 3"))]
+    assert [name for name in names if name != "folder"] == [name for name in before if name != "folder"]

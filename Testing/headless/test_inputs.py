@@ -215,3 +215,24 @@ def test_evaluation_of_other_weights_does_not_count(tinyWeights, tmp_path) -> No
         content = {"weights": {"sha256": sha}, "subsets": {"SWI": FIGURES}}
         evaluationFile(weights).write_text(json.dumps(content), encoding="utf-8")
         assert bool(evaluationOf(str(weights))) is known
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_a_slice_or_two_are_no_volume(count, headless, tools) -> None:
+    from ThrombusSegParts.inputGuess import candidateOf
+    from ThrombusSegParts.inputState import doubts
+
+    found = doubts("SWI", candidateOf(headless.volume(tools.head(1)[:count], tools.grid(), "swi")))
+    slices = "1 slice" if count == 1 else f"{count} slices"
+    assert found == ([] if count == 5 else [f"It has only {slices}: it looks unlike a volume of a head."])
+
+
+@pytest.mark.parametrize(("name", "part"), [("flair T1", "T1"), ("AX FLAIR T1 post", "T1"), ("ax flair", "")])
+def test_a_name_that_contradicts_itself_is_doubted(name, part, headless, tools) -> None:
+    from ThrombusSegParts.inputGuess import candidateOf
+    from ThrombusSegParts.inputState import doubts
+
+    candidate = candidateOf(headless.volume(tools.head(1), tools.grid(), name))
+    assert candidate.sequence == "FLAIR"
+    text = f"Perhaps not FLAIR: its name also contains '{part}'."
+    assert doubts("FLAIR", candidate) == ([text] if part else [])

@@ -239,7 +239,7 @@ def test_bad_input_gives_the_sentence_of_the_worker(headless, tools, realLogic, 
     with pytest.raises(SegmentationError) as raised:
         realLogic.process({"SWI": node}, "cpu", str(tinyWeights))
     assert raised.value.kind == "input"
-    assert "SWI.nrrd" in raised.value.sentence and raised.value.advice
+    assert "SWI" in raised.value.sentence and "nrrd" not in str(raised.value) and raised.value.advice
     assert headless.ids() == before
     result = realLogic.process(inputsOf(headless, tools), "cpu", str(tinyWeights), QUICK)  # the worker lives on
     assert result.segmentation is not None
@@ -257,3 +257,23 @@ def test_a_script_that_lets_go_of_the_logic_leaves_no_worker(headless, tools, ti
     del logic
     gc.collect()
     assert not worker.isAlive()
+
+
+@pytest.mark.parametrize("inputs", [{"SWI": "Sample SWI"}, {"SWI": 3}, None, ["SWI"], {1: None, "X": None}])
+def test_what_is_no_volume_is_a_sentence(inputs, headless) -> None:
+    from ThrombusSegParts.errors import SegmentationError
+    from ThrombusSegParts.logic import ThrombusSegLogic
+
+    with pytest.raises(SegmentationError) as raised:
+        ThrombusSegLogic().process(inputs)
+    assert raised.value.kind == "input" and raised.value.advice and raised.value.sentence.endswith(".")
+
+
+def test_an_error_names_sequences_and_no_files(headless, tools, realLogic, tinyWeights) -> None:
+    from ThrombusSegParts.errors import SegmentationError
+
+    apart = tools.grid(origin=(900.0, 0.0, 0.0))
+    inputs = {"SWI": headless.volume(tools.head(1), tools.grid()), "DWI": headless.volume(tools.head(2), apart)}
+    with pytest.raises(SegmentationError) as raised:
+        realLogic.process(inputs, "cpu", str(tinyWeights))
+    assert raised.value.sentence == "SWI and DWI do not overlap in space."

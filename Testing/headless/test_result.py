@@ -139,8 +139,9 @@ def test_side_by_side_has_a_linked_view_for_each_sequence_and_a_way_back(headles
     layout = headless.scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     volumes = {name: headless.volume(tools.head(1), tools.grid(), name) for name in ("SWI", "DWI")}
     composite, _slice = sideBySide("ThrombusSegDWI")
-    before = compareSequences(volumes)
-    assert isComparing() and before == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    before = layout.GetViewArrangement()
+    compareSequences(volumes)
+    assert isComparing()
     assert composite.GetBackgroundVolumeID() == volumes["DWI"].GetID() and composite.GetLinkedControl()
     assert layout.GetLayoutDescription(LAYOUT) == layoutDescription(("SWI", "DWI"))
     restoreLayout(before)
@@ -314,6 +315,10 @@ def test_a_saved_scene_keeps_the_result_and_its_sliders(result, headless, tmp_pa
     assert again.GetSegmentation().GetSegment("Thrombus").GetName() == "Thrombus"
     assert settingsOf(again) == (0.5, 20.0) and not isCorrected(again)
     assert set(mapsOf(again)) == {"probability", "SWI", "TOF"} and referenceOf(again) is not None
+    for key, quantity in (("probability", "Probability"), ("SWI", "Attention")):
+        volume = mapsOf(again)[key]
+        assert volume.GetVoxelValueQuantity().GetCodeMeaning() == quantity
+        assert volume.GetVoxelValueUnits().GetAsString().startswith("CodeValue:1|CodingSchemeDesignator:UCUM")
     table = candidatesOf(again)
     assert table.GetNumberOfRows() == 2 and table.GetTable().GetColumnByName("Volume (mm³)") is not None
     told = (table.GetColumnTitle, table.GetColumnUnitLabel, table.GetColumnDescription)
@@ -380,3 +385,36 @@ def test_the_map_of_an_earlier_result_goes_when_another_result_comes(reviewed, h
     reviewed.initializeParameterNode()
     reviewed._parameterNode.segmentation = result.segmentation  # the stand-in's choices do not lie in the node
     assert view.GetForegroundVolumeID() is None
+
+
+def surfaces(segmentation) -> dict[str, int]:
+    """Points of the surface of each segment in the 3D view; -1 where there is none."""
+    closed = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    found = {}
+    for name in ("Thrombus", "Infarct"):
+        surface = segmentation.GetSegmentation().GetSegment(name).GetRepresentation(closed)
+        found[name] = -1 if surface is None else surface.GetNumberOfPoints()
+    return found
+
+
+def test_surfaces_follow_a_slider_and_a_decision(result) -> None:
+    from ThrombusSegParts.overlay import showIn3D
+    from ThrombusSegParts.relabel import Relabeler, maskOf
+    from ThrombusSegParts.voxels import writeSegment
+
+    assert surfaces(result.segmentation) == {"Thrombus": -1, "Infarct": -1}
+    relabeler = Relabeler(result.segmentation)
+    relabeler.apply(0.5, 0.0)
+    assert surfaces(result.segmentation)["Thrombus"] == -1, "nobody has asked for them"
+    writeSegment(result.segmentation, "Infarct", 0 * maskOf(result.segmentation, "Infarct"))
+    relabeler = Relabeler(result.segmentation)
+    showIn3D(result.segmentation, True)
+    counts = []
+    for threshold, smallest in ((0.5, 0.0), (0.5, 100.0), (0.99, 0.0), (0.5, 0.0)):
+        relabeler.apply(threshold, smallest)
+        counts.append(surfaces(result.segmentation)["Thrombus"])
+    assert counts[0] > counts[1] > counts[2] == 0 and counts[3] == counts[0]
+    mask = maskOf(result.segmentation, "Thrombus")
+    mask[8] = 0
+    writeSegment(result.segmentation, "Thrombus", mask)  # as a rejection does
+    assert 0 < surfaces(result.segmentation)["Thrombus"] < counts[0]

@@ -334,3 +334,81 @@ def test_stand_ins_do_what_the_section_asks(reviewed) -> None:
     index = type("Index", (), {"row": lambda self: 2})()
     table.connected["clicked(QModelIndex)"](index)
     assert reviewed.reviewPanel.row == 2
+
+
+def saved(panel, headless, folder: Path) -> Path:
+    """The scene on the disk, and closed."""
+    folder.mkdir()
+    assert headless.application.SaveSceneToSlicerDataBundleDirectory(str(folder), None)
+    panel.onSceneStartClose(None, None)
+    headless.scene.Clear(0)
+    panel.onSceneEndClose(None, None)
+    (path,) = folder.glob("*.mrml")
+    return path
+
+
+def loaded(panel, headless, path: Path) -> None:
+    headless.scene.SetURL(str(path))
+    assert headless.scene.Connect()
+    panel.reviewPanel._choose(headless.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode"))
+
+
+def lengths(panel) -> list:
+    return [each.measures.get("length_centreline_mm") for each in case_of(panel).entries]
+
+
+@pytest.mark.parametrize("isMeasured", [True, False])
+def test_length_and_artery_of_what_a_slider_made_are_there_after_a_reload(
+    isMeasured, reviewed, headless, tmp_path: Path
+) -> None:
+    """Also where the scene was saved before the worker had answered: then they are measured after the reload."""
+    from ThrombusSegParts.relabel import Relabeler
+
+    Relabeler(case_of(reviewed).segmentation).apply(0.5, 20.0)
+    if isMeasured:
+        reviewed.reviewPanel.desk.look()
+        answered(reviewed)
+        assert lengths(reviewed)[0] > 0
+    loaded(reviewed, headless, saved(reviewed, headless, tmp_path / "scene"))
+    assert bool(lengths(reviewed)[0]) is isMeasured and len(lengths(reviewed)) == 2
+    reviewed.reviewPanel.measureMissing()  # when the panel is drawn
+    assert reviewed.reviewPanel.desk.worker.isBusy() is not isMeasured
+    answered(reviewed)
+    assert lengths(reviewed)[0] > 0 and "segment" in case_of(reviewed).entries[0].measures
+
+
+def test_a_scene_that_is_added_to_itself_brings_its_own_case(
+    reviewed, headless, tmp_path: Path, capfd, monkeypatch
+) -> None:
+    FakeShortcut.press("A")
+    path = saved(reviewed, headless, tmp_path / "scene")
+    loaded(reviewed, headless, path)
+    choices, first = reviewed._parameterNode, case_of(reviewed).segmentation
+    monkeypatch.setattr(reviewed.logic, "getParameterNode", lambda: choices)
+
+    def choose(scene, event) -> None:  # as the node of the choices, of which a scene has one, does in the application
+        count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+        if count > 1:
+            choices.segmentation = scene.GetNthNodeByClass(1, "vtkMRMLSegmentationNode")
+
+    tag = headless.scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, choose)
+    headless.scene.SetURL(str(path))
+    assert headless.scene.Import()
+    headless.scene.RemoveObserver(tag)
+    assert "Traceback" not in capfd.readouterr().err
+    assert case_of(reviewed).segmentation is choices.segmentation is not first
+    assert decisions(reviewed) == ["accepted", "undecided", "undecided"]
+
+
+def test_a_segmentation_whose_volumes_are_gone_is_a_sentence(reviewed, headless) -> None:
+    from ThrombusSegParts.mapDisplay import mapsOf, referenceOf
+
+    segmentation = case_of(reviewed).segmentation
+    for volume in (mapsOf(segmentation)["probability"], referenceOf(segmentation)):
+        volume.SetAndObserveImageData(None)
+    reviewed.reviewPanel.desk.look()
+    reviewed.reviewPanel._choose(None)
+    reviewed.reviewPanel._choose(segmentation)
+    assert case_of(reviewed) is None
+    said = reviewed.reviewPanel.ui.reviewMessageLabel.text
+    assert said.startswith("The candidates cannot be reviewed: the scene holds neither its probability")

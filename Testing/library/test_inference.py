@@ -242,3 +242,19 @@ def test_cancelling_is_heard_in_every_stage(case: Case, predictor: Predictor):
     for stage in set(stages):
         with pytest.raises(Cancelled):
             segment_case(case, predictor, progress=lambda _, now, stage=stage: now != stage)
+
+
+def test_warnings_say_what_was_measured() -> None:
+    """Without SWI there are few false alarms and hardly a hit; beside SWI the others take false alarms away."""
+    from types import SimpleNamespace
+
+    from ThrombusSegLib.inference.segment import _warnings
+    from ThrombusSegLib.sequences import Sequence
+
+    def said(*names: str) -> str:
+        prepared = SimpleNamespace(warnings=(), images={Sequence(name): None for name in names})
+        return " ".join(_warnings(prepared, None, SimpleNamespace(left_out=0)))
+
+    assert "hardly any thrombus is found" in said("DWI", "ADC") and "false alarms" not in said("DWI", "ADC")
+    assert said("SWI").startswith("Only 1 of 5 sequences were given") and "take away false alarms" in said("SWI")
+    assert said("SWI", "DWI", "ADC", "FLAIR") == ""

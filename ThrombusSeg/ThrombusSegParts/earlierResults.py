@@ -26,22 +26,28 @@ REPLACEABLE = ATTRIBUTE + "Replaceable"
 
 def placeInstead(
     scene: slicer.vtkMRMLScene, files: ResultFiles, name: str
-) -> tuple[SegmentationResult, list[slicer.vtkMRMLSegmentationNode]]:
+) -> tuple[SegmentationResult, list[slicer.vtkMRMLNode]]:
     """Place a result as `placeResult` does; nothing is removed yet.
 
     Returns:
-        The result, and the earlier ones for `removeResult`: of the panel, on the same volumes, worked on by nobody.
+        The result, and for `removeResult` the earlier ones of the panel on the same volumes that nobody has worked on,
+        and maps and tables of those whose segmentation the user has deleted.
     """
-    before = _earlier(scene, {sequence: volume.node.GetID() for sequence, volume in files.volumes.items()})
+    inputs = {sequence: volume.node.GetID() for sequence, volume in files.volumes.items()}
+    before, orphans = _earlier(scene, inputs), _orphans(scene, inputs)
     leaving = [each for each in before if not isWorkedOn(each)]
-    result = placeResult(scene, files, name, leaving=[node for each in leaving for node in _nodesOf(each)])
-    result.segmentation.SetAttribute(REPLACEABLE, "True")
-    return replace(result, keptEarlier=len(leaving) < len(before)), leaving
+    gone = [node for each in leaving for node in _nodesOf(each)]
+    result = placeResult(scene, files, name, leaving=[*gone, *orphans])
+    for node in _nodesOf(result.segmentation):
+        node.SetAttribute(REPLACEABLE, "True")
+        for sequence, identifier in inputs.items():
+            node.SetNodeReferenceID(INPUT + sequence, identifier)
+    return replace(result, keptEarlier=len(leaving) < len(before)), [*leaving, *orphans]
 
 
 def placeBeside(
     scene: slicer.vtkMRMLScene, files: ResultFiles, name: str
-) -> tuple[SegmentationResult, list[slicer.vtkMRMLSegmentationNode]]:
+) -> tuple[SegmentationResult, list[slicer.vtkMRMLNode]]:
     """As `placeInstead`, where every earlier result stays."""
     return placeResult(scene, files, name), []
 
@@ -60,8 +66,8 @@ def isWorkedOn(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
     )
 
 
-def removeResult(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-    """With its maps and its table, and with its folder where nothing else lies in that."""
+def removeResult(segmentation: slicer.vtkMRMLNode) -> None:
+    """With its maps and its table, and with its folder where nothing else lies in that; or one of these alone."""
     scene = segmentation.GetScene()
     if scene is None:  # somebody else was quicker
         return
@@ -77,14 +83,26 @@ def removeResult(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
 
 def _earlier(scene: slicer.vtkMRMLScene, inputs: dict[str, str]) -> list[slicer.vtkMRMLSegmentationNode]:
     """Results of the panel that were made of exactly these volumes (identifiers by sequence)."""
-    count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode") for index in range(count)]
+    nodes = _nodes(scene, "vtkMRMLSegmentationNode")
     mine = [each for each in nodes if each.GetAttribute(RESULT_ATTRIBUTE) and each.GetAttribute(REPLACEABLE)]
     return [each for each in mine if _inputsOf(each) == inputs]
 
 
-def _inputsOf(segmentation: slicer.vtkMRMLSegmentationNode) -> dict[str, str]:
-    found = {sequence: segmentation.GetNodeReferenceID(INPUT + sequence) for sequence in SEQUENCES}
+def _orphans(scene: slicer.vtkMRMLScene, inputs: dict[str, str]) -> list[Any]:
+    """Maps and tables of results of the panel on these volumes whose segmentation is gone."""
+    segmentations = _nodes(scene, "vtkMRMLSegmentationNode")
+    owned = {node.GetID() for each in segmentations for node in _nodesOf(each)}
+    left = [*_nodes(scene, "vtkMRMLScalarVolumeNode"), *_nodes(scene, "vtkMRMLTableNode")]
+    mine = [node for node in left if node.GetAttribute(REPLACEABLE) and node.GetID() not in owned]
+    return [node for node in mine if _inputsOf(node) == inputs]
+
+
+def _nodes(scene: slicer.vtkMRMLScene, kind: str) -> list[Any]:
+    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
+
+
+def _inputsOf(node: slicer.vtkMRMLNode) -> dict[str, str]:
+    found = {sequence: node.GetNodeReferenceID(INPUT + sequence) for sequence in SEQUENCES}
     return {sequence: identifier for sequence, identifier in found.items() if identifier}
 
 

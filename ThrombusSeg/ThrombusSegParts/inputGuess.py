@@ -65,6 +65,8 @@ class Candidate:
     origin: Origin
     isProjection: bool = False
     """Made of the slices of another volume, which is to be preferred."""
+    contradiction: str = ""
+    """A part of its name that tells of another image."""
 
     @property
     def strength(self) -> float:
@@ -100,7 +102,7 @@ def candidateOf(node: Any) -> Candidate:
         return Candidate(node, "", "", "", 0.0, origin)
     sequence = guess.sequence.value if guess.sequence is not None else _PROJECTIONS.get(guess.kind, "")
     known = (sequence, guess.kind, guess.reason, float(guess.confidence), origin)
-    return Candidate(node, *known, isProjection=guess.kind in _PROJECTIONS)
+    return Candidate(node, *known, isProjection=guess.kind in _PROJECTIONS, contradiction=guess.contradiction)
 
 
 def tagsOf(node: Any) -> dict[str, str]:

@@ -24,6 +24,8 @@ SURE = 0.6
 ADC_LIMITS = ((800.0, 8000.0), (80.0, 799.0), (0.8, 8.0), (0.0008, 0.008))
 #: Slices of a time-of-flight angiogram are thinner than this, mm, and more than this many (our choice).
 TOF_THICKEST_MM, TOF_FEWEST = 3.0, 20
+#: A volume of a head has at least so many slices (our choice).
+FEWEST_SLICES = 5
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,18 @@ def doubts(sequence: str, candidate: Candidate) -> list[str]:
     elif sequence == "ADC" and not any(low <= highest <= high for low, high in ADC_LIMITS):
         text = _("Its values (up to about {value:g}) are not those of an ADC map in 10^-6 or 10^-3 mm2/s.")
         found.append(text.format(value=float(f"{highest:.2g}")))
-    if sequence == "TOF":
-        found += _doubtsOnTof(candidate.node)
-    return found
+    if candidate.contradiction:
+        text = _("Perhaps not {sequence}: its name also contains '{part}'.")
+        found.append(text.format(sequence=sequence, part=candidate.contradiction))
+    return found + (_doubtsOnTof(candidate.node) if sequence == "TOF" else _doubtsOnSlices(candidate.node))
+
+
+def _doubtsOnSlices(node: Any) -> list[str]:
+    count = min(node.GetImageData().GetDimensions())
+    if count >= FEWEST_SLICES:
+        return []
+    text = _("It has only {count} slices: it looks unlike a volume of a head.")
+    return [_("It has only 1 slice: it looks unlike a volume of a head.") if count == 1 else text.format(count=count)]
 
 
 def _doubtsOnTof(node: Any) -> list[str]:

@@ -34,15 +34,12 @@ _OVERLAY = 0.5
 _INSIDE = 0.15
 
 
-def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode], overlay: Overlay | None = None) -> int:
+def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode], overlay: Overlay | None = None) -> None:
     """Show each sequence in an axial view of its own.
 
     Args:
         volumes: by sequence.
         overlay: shown in one more view.
-
-    Returns:
-        The layout that was there before, for `restoreLayout`.
     """
     layout = _layoutNode()
     before = layout.GetViewArrangement()
@@ -58,7 +55,6 @@ def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode], over
     for name, volume in volumes.items():
         _show(name, volume, None)
     showOverlay(overlay)
-    return before
 
 
 def showOverlay(overlay: Overlay | None) -> bool:
@@ -139,7 +135,8 @@ def restoreLayout(before: int) -> None:
 
 def isComparing() -> bool:
     """Whether our layout is shown."""
-    return _layoutNode().GetViewArrangement() == LAYOUT
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode") if slicer.mrmlScene is not None else None
+    return node is not None and node.GetViewArrangement() == LAYOUT
 
 
 def layoutDescription(names: tuple[str, ...], room: tuple[int, int] = _ROOM) -> str:

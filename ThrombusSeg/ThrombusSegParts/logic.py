@@ -283,7 +283,7 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
         self._fail(SegmentationError(_("The result could not be loaded: {reason}").format(reason=error)))
 
     def _onWorkerError(self, event: Mapping[str, Any], mine: bool) -> None:
-        texts = [str(event.get(key) or "") for key in ("sentence", "advice", "kind")]
+        texts = [self._withoutFiles(str(event.get(key) or "")) for key in ("sentence", "advice", "kind")]
         error = SegmentationError(*texts, details=self.workerLog())
         if mine:
             self._fail(error)
@@ -291,6 +291,12 @@ class ThrombusSegLogic(ScriptedLoadableModuleLogic):
             self._endWarming(error)
         elif self._run is not None and event.get("id") is None:
             self._fail(error)  # the worker did not understand the command
+
+    def _withoutFiles(self, text: str) -> str:
+        """The worker's files are named by sequence, and the user has never seen them: the sequence is enough."""
+        for sequence, volume in self._run.volumes.items() if self._run is not None else ():
+            text = text.replace(f" ({volume.path.name})", "").replace(volume.path.name, sequence)
+        return text
 
     def _onWorkerEnded(self) -> None:
         worker, self._worker = self._worker, None

@@ -37,7 +37,10 @@ def checkInputs(
     Raises:
         InputVolumeError: nothing chosen, an unknown sequence, or a node that is no scalar volume with voxels.
     """
-    unknown = sorted(set(inputs) - set(SEQUENCES))
+    if not isinstance(inputs, Mapping):
+        advice = _('Give them by sequence, such as {"SWI": node}.')
+        raise InputVolumeError(_("The volumes are not given by sequence."), advice)
+    unknown = sorted(set(inputs) - set(SEQUENCES), key=str)
     if unknown:
         sentence = _("There is no sequence called {name!r}.").format(name=unknown[0])
         raise InputVolumeError(sentence, _("Use {names}.").format(names=", ".join(SEQUENCES)))
@@ -63,6 +66,8 @@ def _checkVolume(sequence: str, node: slicer.vtkMRMLScalarVolumeNode) -> None:
 
 def whyUnusable(node: slicer.vtkMRMLNode) -> str:
     """A sentence with a place for {sequence} on why a node cannot be an input; empty if it can."""
+    if not isinstance(node, slicer.vtkMRMLNode):
+        return "What is given for {sequence} is no node of the scene."
     if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLLabelMapVolumeNode"):
         return "What is chosen for {sequence} is not a grayscale volume."
     if node.GetAttribute(RESULT_ATTRIBUTE):

@@ -19,7 +19,7 @@ from .library import importLibrary
 from .mapDisplay import candidatesOf, mapsOf, referenceOf
 from .resultToScene import ATTRIBUTE, CANDIDATES
 from .terminology import SEGMENTS
-from .voxels import labelsOf, maskOf
+from .voxels import hasSurfaces, labelsOf, maskOf
 
 __all__ = ["CHECKSUM", "Relabeler", "imageOf", "isChanged", "isCorrected", "maskOf", "rememberMask", "settingsOf"]
 
@@ -109,6 +109,7 @@ class Relabeler:
     def _write(self, thrombus: Any) -> None:
         from vtk.util.numpy_support import vtk_to_numpy
 
+        shown = hasSurfaces(self.segmentation)  # what follows drops them
         values = vtk_to_numpy(self._labelmap.GetPointData().GetScalars()).reshape(thrombus.shape)
         values[:] = 0
         values[self._infarct] = SEGMENTS[1].label
@@ -121,8 +122,6 @@ class Relabeler:
             if segment is not None and segment.GetRepresentation(binary) is not self._labelmap:
                 segment.SetLabelValue(kind.label)
                 segment.AddRepresentation(binary, self._labelmap)
-        closed = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
-        shown = segmentation.ContainsRepresentation(closed)
         segmentation.InvalidateNonSourceRepresentations()
         if shown:
             self.segmentation.CreateClosedSurfaceRepresentation()

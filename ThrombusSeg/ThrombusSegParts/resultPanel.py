@@ -11,10 +11,11 @@ from slicer.i18n import tr as _
 
 from .camera import lookAtFirst
 from .candidateTable import candidatePosition
-from .layouts import Overlay, compareSequences, fitViews, isComparing, restoreLayout, showOverlay
+from .layouts import Overlay, compareSequences, fitViews, isComparing, showOverlay
 from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
 from .mapTexts import mapText
 from .overlay import setOverlay, showIn3D, showInfarct
+from .ownLayout import OwnLayout
 from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
 from .parameterNode import chosenVolumes
@@ -34,7 +35,7 @@ class ResultPanel(PanelPart):
     def __init__(self, ui: Any) -> None:
         super().__init__(ui, connects=False)  # the run section has the same form
         self._relabeler: Relabeler | None = None
-        self._layoutBefore: int | None = None
+        self._ownLayout = OwnLayout(self._showCompareButton)
         self._compared: list[str] = []  # sequences and volumes that are side by side
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
@@ -104,7 +105,6 @@ class ResultPanel(PanelPart):
         self._updateSliders(busy)
         for widget in (self.ui.infarctCheckBox, self.ui.surfaceCheckBox, self.ui.fillSlider, self.ui.outlineSlider):
             widget.enabled = segmentation is not None
-        self.ui.compareButton.enabled = len(self._volumes()) > 1 or self._layoutBefore is not None
         self._updateComparison()
         self._filling = False
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
@@ -155,22 +155,28 @@ class ResultPanel(PanelPart):
 
     def onCompare(self) -> None:
         """All sequences side by side; pressed again, back to the user's own layout."""
-        if self._layoutBefore is not None and isComparing():
-            restoreLayout(self._layoutBefore)
-            self._layoutBefore = None
+        if isComparing():
+            self._ownLayout.restore()
         elif self.parameterNode is not None:
-            before = self._compare()
-            self._layoutBefore = self._layoutBefore if isComparing() and self._layoutBefore is not None else before
+            self._ownLayout.watch()
+            self._compare()
         self._showCompareButton()
 
-    def _compare(self) -> int:
+    def leaveComparison(self) -> None:
+        """The scene was closed: nothing is left to be side by side."""
+        self._ownLayout.restore()
+
+    def close(self) -> None:
+        """The panel goes."""
+        self._ownLayout.stop()
+
+    def _compare(self) -> None:
         self._compared = self._identifiers()
-        before = compareSequences(self._volumes(), self._overlay())
+        compareSequences(self._volumes(), self._overlay())
         if self.segmentation is not None:
             showMap(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
         # The new views set themselves up when the application has drawn them, and would forget what they are told now.
         qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.fitViews)
-        return before
 
     def fitViews(self) -> None:
         """The whole head in each view side by side, all at one scale, on the slice of the most suspicious candidate."""
@@ -195,15 +201,18 @@ class ResultPanel(PanelPart):
 
     def _updateComparison(self) -> None:
         """Other volumes, or another result, may have come while the sequences are side by side."""
-        if self._layoutBefore is not None and isComparing() and self._volumes():
+        self._ownLayout.watch()
+        if isComparing() and self._volumes():
             overlay = self._overlay()
             if self._compared != self._identifiers() or (not showOverlay(overlay) and overlay is not None):
                 self._compare()
         self._showCompareButton()
 
     def _showCompareButton(self) -> None:
-        comparing = self._layoutBefore is not None and isComparing()
+        comparing = isComparing()
         self.ui.compareButton.text = _("Back to my layout") if comparing else _("Side by side")
+        if self.parameterNode is not None:
+            self.ui.compareButton.enabled = comparing or len(self._volumes()) > 1
 
     def jumpToRow(self, row: int) -> None:
         """Show the candidate of this row of the table in the slice views."""

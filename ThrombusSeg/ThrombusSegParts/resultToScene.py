@@ -271,6 +271,7 @@ class _Placed:
 
     def _display(self, volume: slicer.vtkMRMLScalarVolumeNode, key: str) -> None:
         """Window 0 to 1 and our color scale. No slice view shows the volume until it is chosen."""
+        _tellUnits(volume, key)
         volume.CreateDefaultDisplayNodes()
         display = volume.GetDisplayNode()
         display.SetAndObserveColorNodeID(self._mapColors().GetID())
@@ -280,6 +281,18 @@ class _Placed:
             display.AutoThresholdOff()
             display.ApplyThresholdOn()
             display.SetThreshold(_DRAWN_FROM, 1.0)
+
+
+def _tellUnits(volume: slicer.vtkMRMLScalarVolumeNode, key: str) -> None:
+    """Shares from 0 to 1, without a unit; DICOM has no code for these quantities, hence a private one."""
+    quantity = "Probability" if key == "probability" else "Attention"
+    codes = ((quantity.upper(), "99THROMBUSSEG", quantity), ("1", "UCUM", "no units"))
+    for tell, (value, scheme, meaning) in zip(
+        (volume.SetVoxelValueQuantity, volume.SetVoxelValueUnits), codes, strict=True
+    ):
+        entry = slicer.vtkCodedEntry()
+        entry.SetValueSchemeMeaning(value, scheme, meaning)
+        tell(entry)
 
 
 def _titleOf(key: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from .candidateFigures import centroidOf, figuresOf, positionOf, voxelVolumeOf
 from .library import importLibrary
@@ -67,6 +68,8 @@ class ReviewCase:
     def _begin(self) -> None:
         """From what the node tells: decisions of an earlier session, or the rows of a run or a slider."""
         segmentation = self.segmentation
+        if labelsOf(segmentation) is None:
+            raise ValueError(_("the scene holds neither its probability nor its reference volume."))
         self.checksum = segmentation.GetAttribute(CHECKSUM)
         earlier = _entries(segmentation.GetAttribute(REVIEW) or "[]")
         if earlier and (isCorrected(segmentation) or not segmentation.GetAttribute(CANDIDATES)):
@@ -95,6 +98,8 @@ class ReviewCase:
 
     def refresh(self) -> bool:
         """Look at the mask again; True where a hand, or an undo of the editor, has changed it."""
+        if labelsOf(self.segmentation) is None:  # the volume on whose grid it lies was deleted
+            return False
         mask, infarct = self._maskNow(), self._infarctNow()
         if (mask == self.mask).all():
             different, self._infarct = infarct != self._infarct, infarct
@@ -158,7 +163,18 @@ class ReviewCase:
             if distance < _SAME_MM and index >= 0:
                 own = {key: value for key, value in figures[number].items() if key != "center"}
                 self.entries[index].measures = {**self.entries[index].measures, **row, **own, "candidate": number}
+        self._storeMeasures()
         self._keep()
+
+    def _storeMeasures(self) -> None:
+        """The rows that a run or a slider has left are those that a scene that is loaded again begins with."""
+        if isCorrected(self.segmentation) or self.isReplaced():
+            return
+        known = {each.number: each.measures for each in self.entries}
+        rows = json.loads(self.segmentation.GetAttribute(CANDIDATES) or "[]")
+        rows = [{**row, **known.get(int(row.get("candidate") or place), {})} for place, row in enumerate(rows, 1)]
+        if rows:
+            self.segmentation.SetAttribute(CANDIDATES, json.dumps(rows))
 
     def rowOf(self, number: int) -> int:
         """Of a candidate; -1 where there is none."""
@@ -181,6 +197,12 @@ class ReviewCase:
         """(K, J, I) uint8 as the network gave them with the threshold in use; None where they are not known."""
         text = self.segmentation.GetAttribute(MODEL_LABELS)
         return unpacked(text, self.mask) if text else None
+
+    def lacksMeasures(self) -> bool:
+        """Whether a candidate was not measured since a slider made it."""
+        return any(
+            each.measures.get("length_centreline_mm") is None for each in self.entries if each.decision != "rejected"
+        )
 
     def record(self) -> list[dict[str, Any]]:
         """The candidates as the worker's `save` takes them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -70,14 +71,26 @@ class ReviewPanel(PanelPart):
             self.desk.pause()
             self.missed.stop()
         else:
-            self.desk.setSegmentation(parameterNode.segmentation)
+            self._choose(parameterNode.segmentation)
             self.desk.resume()
         self._enableKeys()
 
     def update(self, busy: bool) -> None:
         """Another result may be chosen."""
         if self.parameterNode is not None:
-            self.desk.setSegmentation(self.parameterNode.segmentation)
+            self._choose(self.parameterNode.segmentation)
+
+    def _choose(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> None:
+        before = self.desk.case
+        self.desk.setSegmentation(segmentation)
+        if self.desk.case is not None and self.desk.case is not before:
+            qt.QTimer.singleShot(0, self.measureMissing)  # the panel is drawn first
+
+    def measureMissing(self) -> None:
+        """A scene may have been saved before the worker had measured what a slider made."""
+        case = self.desk.case
+        if case is not None and not self.desk.isMeasured and case.lacksMeasures():
+            self.desk.measure()
 
     def forgetResult(self) -> None:
         """The scene was closed or replaced."""

@@ -55,6 +55,9 @@ class RunPanel(PanelPart):
         self._onBusy, self._onDone, self._onFailed, self._onInstalled = onBusy, onDone, onFailed, onInstalled
         self._stage = ""
         self._isFormer = False  # whether the run belongs to a scene that is closed
+        self._idle = ""  # what is said while nothing runs
+        self._isToldOfClosing = False
+        self._done: slicer.vtkMRMLSegmentationNode | None = None  # of which "Done." speaks
         self._kind = ""
         self._timeLeft = TimeLeft()
         self._warmed = ""
@@ -85,8 +88,15 @@ class RunPanel(PanelPart):
         self.ui.segmentButton.toolTip = (
             _("Find the thrombus on the chosen sequences") if chosen else _("Choose a volume for at least one sequence")
         )
+        self._forgetWhatIsOver(chosen, busy)
         if self._warmed != self._device() and not busy:
             self.warm()
+
+    def _forgetWhatIsOver(self, chosen: bool, busy: bool) -> None:
+        """A scene that was closed is of no interest beside new volumes, nor is "Done." beside no result."""
+        isDeleted = self._done is not None and self.parameterNode.segmentation is None
+        if (self._isToldOfClosing and chosen) or (isDeleted and not busy):
+            self._showIdle(self._idle)
 
     def forgetResult(self) -> None:
         """The scene was closed or replaced: a run that is being stopped was one of the scene before."""
@@ -94,13 +104,14 @@ class RunPanel(PanelPart):
         if self._logic.isBusy() and because is None:
             return  # a scene was added to the one that is open
         self._clock.stop()
-        self._showIdle(because or "")
+        self._showIdle(because or self._idle)
+        self._isToldOfClosing = bool(because)
         self._isFormer = because is not None
 
     def onSceneLoaded(self) -> None:
         """Another scene is there: what was said of the one before does not concern it."""
-        if self._isFormer:
-            self._showIdle("")
+        if self._isFormer or self._isToldOfClosing:
+            self._showIdle(self._idle)
 
     def close(self) -> None:
         """End the worker."""
@@ -117,24 +128,28 @@ class RunPanel(PanelPart):
         missing = [] if chosenPython() else missingPackages()
         if missing:
             text = _("To be installed before the first segmentation: {packages}.")
-            self._showIdle(text.format(packages=", ".join(missing)))
+            self._idle = text.format(packages=", ".join(missing))
+            self._showIdle(self._idle)
             return
         try:
             self._logic.warm(self._warmed, chosenWeights())
-            self._showIdle(_("Getting ready..."))
+            self._idle = _("Getting ready...")
+            self._showIdle(self._idle)
         except SegmentationError as error:
             self._tell(error)
 
     def onWarm(self, outcome: dict[str, Any] | SegmentationError) -> None:
         """Called when the worker has loaded, or could not."""
         if isinstance(outcome, SegmentationError):
+            self._idle = str(outcome)
             if not self._logic.isBusy():
                 self._tell(outcome)
             return
+        self._idle = _("Ready.")
         self.ui.deviceLabel.text = deviceText(outcome)
         self.log(deviceText(outcome))
         if not self._logic.isBusy():
-            self._showIdle(_("Ready."))
+            self._showIdle(self._idle)
 
     def onLog(self, lines: list[str]) -> None:
         """Called with what the worker wrote into its log."""
@@ -147,7 +162,7 @@ class RunPanel(PanelPart):
 
     def onSegment(self) -> None:
         """Run, without waiting for the end. What is wrong with the choices becomes a sentence on the panel."""
-        self._stage = ""
+        self._stage, self._done, self._isToldOfClosing = "", None, False
         try:
             self._install()
             with slicer.util.WaitCursor():
@@ -199,6 +214,7 @@ class RunPanel(PanelPart):
         """Called while the worker works."""
         if value > 0:  # before that it may still be loading torch
             self._timeLeft.reached(value)
+            self._idle = _("Ready.")
         self.ui.progressBar.textVisible = True
         self.ui.progressBar.value = round(100 * value)
         if stage != self._stage:
@@ -224,6 +240,7 @@ class RunPanel(PanelPart):
         if result.summary.get("notice"):
             self.ui.noticeLabel.text = result.summary["notice"]  # names the data that these weights were trained on
         self._onDone(result)
+        self._done = result.segmentation
         self._onBusy()
 
     def onError(self, error: SegmentationError) -> None:
@@ -242,6 +259,7 @@ class RunPanel(PanelPart):
         return self.parameterNode.device.value if self.parameterNode is not None else self._warmed or "auto"
 
     def _showIdle(self, text: str) -> None:
+        self._done, self._isToldOfClosing = None, False
         self.ui.progressBar.textVisible = False
         self.ui.progressBar.value = 0
         self.ui.stageLabel.text = text

@@ -23,7 +23,7 @@ _TOLERANCE = 1e-4
 def maskOf(segmentation: slicer.vtkMRMLSegmentationNode, segment: str) -> Any:
     """(K, J, I) uint8 on the grid of the result; None without that segment or grid."""
     grid = gridOf(segmentation)
-    if grid is None or segmentation.GetSegmentation().GetSegment(segment) is None:
+    if grid is None or grid.GetImageData() is None or segmentation.GetSegmentation().GetSegment(segment) is None:
         return None
     labelmap = slicer.vtkOrientedImageData()
     segmentation.GetBinaryLabelmapRepresentation(segment, labelmap)
@@ -45,9 +45,17 @@ def labelsOf(segmentation: slicer.vtkMRMLSegmentationNode) -> Any:
     return labels
 
 
+def hasSurfaces(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether any segment has a surface for the 3D view."""
+    content = segmentation.GetSegmentation()
+    closed = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    segments = (content.GetNthSegment(index) for index in range(content.GetNumberOfSegments()))
+    return any(segment.GetRepresentation(closed) is not None for segment in segments)
+
+
 def writeSegment(segmentation: slicer.vtkMRMLSegmentationNode, segment: str, mask: Any) -> None:
     """Let a segment be this mask, (K, J, I) on the grid of the result; others stay as they are."""
-    kind = next(each for each in SEGMENTS if each.name == segment)
+    kind, shown = next(each for each in SEGMENTS if each.name == segment), hasSurfaces(segmentation)
     if segmentation.GetSegmentation().GetSegment(segment) is None:
         added = slicer.vtkSegment()
         added.SetName(segment)
@@ -59,6 +67,8 @@ def writeSegment(segmentation: slicer.vtkMRMLSegmentationNode, segment: str, mas
     matrix = worldMatrix(gridOf(segmentation))
     labelmap.SetImageToWorldMatrix(matrix)
     slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(labelmap, segmentation, segment)
+    if shown and not hasSurfaces(segmentation):
+        segmentation.CreateClosedSurfaceRepresentation()
 
 
 def writeSegments(segmentation: slicer.vtkMRMLSegmentationNode, labels: Any) -> None:

@@ -24,6 +24,8 @@ class Guess:
     """0..1."""
     kind: str
     """What exactly, such as "T2*", "minIP SWI", "phase"."""
+    contradiction: str = ""
+    """A part of the name that tells of another image, where only the name says anything."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ _ANGIOGRAM = rf"{_PLANE}(?:tof|mra|angio|time[-_ ]of[-_ ]flight)[a-z]*"
 _MAXIMUM = r"m(?:ax)?[-_ ]?ips?|max(?:imum)?[-_ ]?int\w*|proj(?:ection)?s?|pjn|col(?=:)|collapsed?|tumble"
 _SUSCEPTIBILITY = rf"{_PLANE}(?:e?swi|e?swan|ven[-_ ]?bold|suscept)[a-z]*"
 _MINIMUM = r"m(?:in|n)?[-_ ]?ips?|min(?:imum)?[-_ ]?int\w*"
+
+#: Beside the name of one of these, "T1" tells of another image: of a T1-weighted FLAIR, or of a list of several.
+_NEVER_T1 = frozenset({Sequence.FLAIR, Sequence.DWI, Sequence.SWI})
+_T1 = re.compile(r"(?<![a-z0-9])t1[a-z]*", re.IGNORECASE)
 
 _HIGH_B = r"b[-_ =]?(?:[4-9]\d\d|[1-9]\d\d\d)"
 
@@ -107,7 +113,11 @@ def recognise_name(text: str) -> Guess | None:
     for rule in NAME_RULES:
         found = rule.pattern.search(name.replace("_", " "))
         if found:
-            return Guess(rule.sequence, f"its name contains '{found.group(0).strip()}'", rule.confidence, rule.kind)
+            other = _T1.search(name.replace("_", " ")) if rule.sequence in _NEVER_T1 else None
+            contradiction = other.group(0) if other else ""
+            confidence = rule.confidence / 2 if other else rule.confidence
+            reason = f"its name contains '{found.group(0).strip()}'"
+            return Guess(rule.sequence, reason, confidence, rule.kind, contradiction)
     return None
 
 
