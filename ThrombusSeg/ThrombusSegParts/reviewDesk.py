@@ -173,7 +173,11 @@ class ReviewDesk:
         if not restore(draft, case.segmentation):
             self.say(_("It does not fit these images: it was made on another grid."))
             return
-        self.case = ReviewCase(case.segmentation)
+        try:
+            self.case = ReviewCase(case.segmentation)
+        except ValueError as error:  # its volumes have left the scene
+            self.say(str(error))
+            return
         self.draft, self._savedState = None, None
         self.changed()
         if not self.drafts.holds(case.segmentation):  # the disk refused, and said so: the old one is the only one
