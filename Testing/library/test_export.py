@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from oblique_labels import COLUMNS, ROWS, SLICES, geometry, labels
 
 from ThrombusSegLib.case import read_labels
 from ThrombusSegLib.cli.main import main
@@ -30,24 +31,6 @@ from ThrombusSegLib.lesions import SegmentEstimate
 from ThrombusSegLib.lesions import write_csv as write_lesions
 from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
 from ThrombusSegLib.sequences import Sequence
-
-SLICES, ROWS, COLUMNS = 8, 40, 36
-ACROSS, DOWN = np.array([0.96, 0.28, 0.0]), np.array([-0.28, 0.96, 0.0])
-
-
-def geometry(image: sitk.Image) -> sitk.Image:
-    image.SetSpacing((0.9, 0.9, 4.0))
-    image.SetOrigin((-20.0, 30.0, 10.0))
-    image.SetDirection(np.stack([ACROSS, DOWN, np.cross(ACROSS, DOWN)], axis=1).ravel().tolist())
-    return image
-
-
-def labels() -> sitk.Image:
-    array = np.zeros((SLICES, ROWS, COLUMNS), np.uint8)
-    array[3:5, 10:13, 5:20] = 1
-    array[6, 30, 30:33] = 1
-    array[2:6, 20:30, 5:25] = 2
-    return geometry(sitk.GetImageFromArray(array))
 
 
 def array_of(image: sitk.Image) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from oblique_labels import ACROSS, COLUMNS, DOWN, ROWS, SLICES, geometry, labels
 
 from ThrombusSegLib.case import read_image
 from ThrombusSegLib.cli.main import main
@@ -22,24 +23,6 @@ from ThrombusSegLib.export import (
 from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
 from ThrombusSegLib.sequences import Sequence
 from ThrombusSegLib.worker.reviewing import run_task
-
-SLICES, ROWS, COLUMNS = 8, 40, 36
-ACROSS, DOWN = np.array([0.96, 0.28, 0.0]), np.array([-0.28, 0.96, 0.0])
-
-
-def geometry(image: sitk.Image) -> sitk.Image:
-    image.SetSpacing((0.9, 0.9, 4.0))
-    image.SetOrigin((-20.0, 30.0, 10.0))
-    image.SetDirection(np.stack([ACROSS, DOWN, np.cross(ACROSS, DOWN)], axis=1).ravel().tolist())
-    return image
-
-
-def labels() -> sitk.Image:
-    array = np.zeros((SLICES, ROWS, COLUMNS), np.uint8)
-    array[3:5, 10:13, 5:20] = 1
-    array[6, 30, 30:33] = 1
-    array[2:6, 20:30, 5:25] = 2
-    return geometry(sitk.GetImageFromArray(array))
 
 
 def series(folder: Path, *, backwards: bool = False, description: str = "SWI axial") -> Path:
