@@ -309,7 +309,7 @@ def test_a_second_reader_sees_nothing_of_the_first_and_is_compared(listed, tinyW
     assert ", version 1: " in save(listed)
     section.ui.listAgreementButton.connected["clicked(bool)"]()
     answered(listed)
-    assert label(listed).startswith("Over 1 cases read by both; Dice 1.00")
+    assert label(listed).startswith("Of the one case read by both; Dice 1.00;")
     assert "same answer on whether there is one: 100%" in label(listed)
 
 

@@ -130,13 +130,14 @@ def sceneListText(cases: int, volumes: int, unrecognised: int, spare: int, resul
 def agreementText(result: Mapping[str, Any]) -> str:
     """How far two readers agree: the worker's answer to `agreement`."""
     dice = result["dice"]
-    parts = [_("Over {count} cases read by both").format(count=result["cases"])]
+    one, several = _("Of the one case read by both"), _("Over {count} cases read by both")
+    parts = [one if result["cases"] == 1 else several.format(count=result["cases"])]
     if dice.get("value") is not None:
         parts.append(
             _("Dice {value:.2f} (95 %: {low:.2f} to {high:.2f})").format(
                 value=dice["value"], low=dice["low"], high=dice["high"]
             )
-            if dice.get("low") is not None
+            if dice.get("low") is not None and result["cases"] > 1
             else _("Dice {value:.2f}").format(value=dice["value"])
         )
     if result["detection"] is not None:
