@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
+from ThrombusSegLib.review import CandidateReview, ReviewRecord
+from ThrombusSegLib.sequences import Sequence
+
 SLICES, ROWS, COLUMNS = 8, 40, 36
 ACROSS, DOWN = np.array([0.96, 0.28, 0.0]), np.array([-0.28, 0.96, 0.0])
 
@@ -24,3 +27,15 @@ def labels() -> sitk.Image:
     array[6, 30, 30:33] = 1
     array[2:6, 20:30, 5:25] = 2
     return geometry(sitk.GetImageFromArray(array))
+
+
+def reviewed() -> ReviewRecord:
+    """What an annotator decided of it."""
+    return ReviewRecord(
+        case="case-7",
+        annotator="annotator-1",
+        reference=Sequence.SWI,
+        used=(Sequence.SWI,),
+        candidates=(CandidateReview(1, "accepted"), CandidateReview(2, "rejected")),
+        model="phantom-2",
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from oblique_labels import COLUMNS, ROWS, SLICES, geometry, labels
+from oblique_labels import COLUMNS, ROWS, SLICES, geometry, labels, reviewed
 
 from ThrombusSegLib.case import read_labels
 from ThrombusSegLib.cli.main import main
@@ -29,7 +29,7 @@ from ThrombusSegLib.export import (
 from ThrombusSegLib.export.page import page_of
 from ThrombusSegLib.lesions import SegmentEstimate
 from ThrombusSegLib.lesions import write_csv as write_lesions
-from ThrombusSegLib.review import CandidateReview, ReviewRecord, save_case
+from ThrombusSegLib.review import save_case
 from ThrombusSegLib.sequences import Sequence
 
 
@@ -123,15 +123,7 @@ def test_stl_is_binary_and_in_the_patients_coordinates(tmp_path: Path):
 def corrected(tmp_path: Path) -> Path:
     """A saved case."""
     scan = np.random.default_rng(1).integers(0, 900, (SLICES, ROWS, COLUMNS)).astype(np.float32)
-    record = ReviewRecord(
-        case="case-7",
-        annotator="annotator-1",
-        reference=Sequence.SWI,
-        used=(Sequence.SWI,),
-        candidates=(CandidateReview(1, "accepted"), CandidateReview(2, "rejected")),
-        model="phantom-2",
-    )
-    save_case(tmp_path / "corrected", record, labels(), {Sequence.SWI: geometry(sitk.GetImageFromArray(scan))})
+    save_case(tmp_path / "corrected", reviewed(), labels(), {Sequence.SWI: geometry(sitk.GetImageFromArray(scan))})
     return tmp_path / "corrected" / "case-7"
 
 

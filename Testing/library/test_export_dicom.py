@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from oblique_labels import ACROSS, COLUMNS, DOWN, ROWS, SLICES, geometry, labels
+from oblique_labels import ACROSS, COLUMNS, DOWN, ROWS, SLICES, geometry, labels, reviewed
 
 from ThrombusSegLib.case import read_image
 from ThrombusSegLib.cli.main import main
@@ -139,15 +139,7 @@ def test_a_public_validator_finds_no_error_in_seg_and_sr(tmp_path: Path):
 def corrected(tmp_path: Path) -> Path:
     """A saved case on the grid of a DICOM series."""
     scans = series(tmp_path / "series")
-    record = ReviewRecord(
-        case="case-7",
-        annotator="annotator-1",
-        reference=Sequence.SWI,
-        used=(Sequence.SWI,),
-        candidates=(CandidateReview(1, "accepted"), CandidateReview(2, "rejected")),
-        model="phantom-2",
-    )
-    save_case(tmp_path / "corrected", record, labels(), {Sequence.SWI: read_image(scans)})
+    save_case(tmp_path / "corrected", reviewed(), labels(), {Sequence.SWI: read_image(scans)})
     return tmp_path / "corrected" / "case-7"
 
 

@@ -10,6 +10,7 @@ import slicer
 from .candidateTable import candidatePosition
 from .mapDisplay import candidatesOf, referenceOf
 from .resultToScene import ATTRIBUTE
+from .sceneNodes import nodesIn
 
 #: Of a camera: at which result it was pointed, on which volume that lies, and its pose then; JSON.
 LOOK = ATTRIBUTE + "Look"
@@ -47,8 +48,7 @@ def _pose(camera: slicer.vtkMRMLCameraNode) -> list[float]:
 def _firstCamera(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLCameraNode | None:
     """That of the first 3D view."""
     view = scene.GetFirstNodeByClass("vtkMRMLViewNode")
-    count = scene.GetNumberOfNodesByClass("vtkMRMLCameraNode")
-    cameras = [scene.GetNthNodeByClass(index, "vtkMRMLCameraNode") for index in range(count)]
+    cameras = nodesIn(scene, "vtkMRMLCameraNode")
     mine = [each for each in cameras if view is not None and each.GetLayoutName() == view.GetLayoutName()]
     return next(iter((*mine, *cameras)), None)
 

@@ -26,7 +26,7 @@ class Column(NamedTuple):
     """One line."""
 
 
-#: What is read first stands first: the first seven fit a panel of 480 pixels.
+#: What is read first stands first: the first seven are seen in a window of 1280 pixels.
 COLUMNS = (
     Column("candidate", "Rank", "No.", "", 0, "1 is the most suspicious"),
     Column("status", "Status", "Decision", "", None, "What a reader has decided in the section Review"),

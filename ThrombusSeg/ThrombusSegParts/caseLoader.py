@@ -11,16 +11,17 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .earlierResults import removeResult
 from .errors import SegmentationError
-from .mapDisplay import candidatesOf, mapsOf
 from .nodesToFiles import WrittenVolume, readVolume, worldMatrix
 from .overlay import styleOverlay
 from .relabel import rememberMask
-from .resultToScene import ATTRIBUTE, INPUT, RESULT_ATTRIBUTE, ResultFiles, placeResult, readOnGrid
+from .resultToScene import ATTRIBUTE, INPUT, TITLE, ResultFiles, placeResult, readOnGrid
 from .reviewCase import MODEL_LABELS, REVIEW, entriesOf
 from .reviewDesk import ReviewDesk
 from .reviewScores import takeSavedScores
 from .savedFacts import noteSaved
+from .sceneNodes import nodesIn
 from .sequences import SEQUENCES
 from .voxels import labelsOf, packed, writeSegments
 
@@ -161,10 +162,9 @@ class CaseLoader:
         """The nodes of the case before, and every result made of its volumes."""
         scene = slicer.mrmlScene
         mine = {node.GetID() for node in self._volumes.values() if scene.IsNodePresent(node)}
-        count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-        for node in [scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode") for index in range(count)]:
+        for node in nodesIn(scene, "vtkMRMLSegmentationNode"):
             if mine & {node.GetNodeReferenceID(INPUT + sequence) for sequence in SEQUENCES}:
-                _removeResult(node)
+                removeResult(node)
         for identifier in mine:
             scene.RemoveNode(scene.GetNodeByID(identifier))
         self._volumes = {}
@@ -186,7 +186,7 @@ def _emptySegmentation(
     reference: WrittenVolume, volumes: Mapping[str, WrittenVolume]
 ) -> slicer.vtkMRMLSegmentationNode:
     scene = slicer.mrmlScene
-    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName("Thrombus segmentation"))
+    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(TITLE))
     segmentation.CreateDefaultDisplayNodes()
     styleOverlay(segmentation.GetDisplayNode())
     segmentation.SetReferenceImageGeometryParameterFromVolumeNode(reference.node)
@@ -197,21 +197,3 @@ def _emptySegmentation(
 
 def _writeLabels(segmentation: slicer.vtkMRMLSegmentationNode, path: Path, reference: WrittenVolume) -> None:
     writeSegments(segmentation, slicer.util.arrayFromVolume(readOnGrid(path, reference)))
-
-
-def _removeResult(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-    """With its maps, its table, and its folder in the subject hierarchy."""
-    scene = slicer.mrmlScene
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(segmentation))
-    own = bool(segmentation.GetAttribute(RESULT_ATTRIBUTE)) and folder != hierarchy.GetSceneItemID()
-    for node in (*mapsOf(segmentation).values(), candidatesOf(segmentation), segmentation):
-        if node is None:
-            continue
-        hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False, False)
-        count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
-        for each in (*[node.GetNthDisplayNode(index) for index in range(count)], node):
-            if scene.IsNodePresent(each):
-                scene.RemoveNode(each)
-    if own:
-        hierarchy.RemoveItem(folder)

@@ -9,6 +9,7 @@ import slicer
 
 from .inputState import referenceOf
 from .mapDisplay import referenceOf as referenceOfResult
+from .sceneNodes import nodesIn
 
 
 def showInItsPlane(volumes: Mapping[str, Any], segmentation: slicer.vtkMRMLSegmentationNode | None) -> None:
@@ -21,13 +22,8 @@ def showInItsPlane(volumes: Mapping[str, Any], segmentation: slicer.vtkMRMLSegme
     reference = referenceOfResult(segmentation) if segmentation is not None else volumes.get(referenceOf(volumes))
     if reference is None:
         return
-    for view in _nodes("vtkMRMLSliceCompositeNode"):
+    for view in nodesIn(slicer.mrmlScene, "vtkMRMLSliceCompositeNode"):
         view.SetBackgroundVolumeID(reference.GetID())
-    for view in _nodes("vtkMRMLSliceNode"):
+    for view in nodesIn(slicer.mrmlScene, "vtkMRMLSliceNode"):
         view.RotateToVolumePlane(reference)
     slicer.util.resetSliceViews()
-
-
-def _nodes(kind: str) -> list[Any]:
-    scene = slicer.mrmlScene
-    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]

@@ -12,11 +12,11 @@ import slicer
 from .mapDisplay import candidatesOf, mapsOf
 from .nodesToFiles import RESULT_ATTRIBUTE
 from .relabel import isChanged
-from .removal import removeNodes
 from .resultToScene import ATTRIBUTE, INPUT, TITLE, ResultFiles, SegmentationResult, placeResult
 from .reviewCase import REVIEW
 from .reviewScores import scoresOf
 from .savedFacts import savedOf
+from .sceneNodes import nodesIn, removeNodes
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 
@@ -59,11 +59,15 @@ def isWorkedOn(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
     return (
         not str(segmentation.GetName()).startswith(TITLE)
         or segments != [kind.name for kind in SEGMENTS]
-        or bool(savedOf(segmentation).get("version"))
-        or bool(scoresOf(segmentation))
-        or any(each["decision"] != "undecided" for each in json.loads(segmentation.GetAttribute(REVIEW) or "[]"))
+        or isReviewed(segmentation)
         or isChanged(segmentation)
     )
+
+
+def isReviewed(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether a reader has decided, scored or saved something."""
+    decided = any(each["decision"] != "undecided" for each in json.loads(segmentation.GetAttribute(REVIEW) or "[]"))
+    return decided or bool(scoresOf(segmentation)) or bool(savedOf(segmentation).get("version"))
 
 
 def removeResult(segmentation: slicer.vtkMRMLNode) -> None:
@@ -83,22 +87,18 @@ def removeResult(segmentation: slicer.vtkMRMLNode) -> None:
 
 def _earlier(scene: slicer.vtkMRMLScene, inputs: dict[str, str]) -> list[slicer.vtkMRMLSegmentationNode]:
     """Results of the panel that were made of exactly these volumes (identifiers by sequence)."""
-    nodes = _nodes(scene, "vtkMRMLSegmentationNode")
+    nodes = nodesIn(scene, "vtkMRMLSegmentationNode")
     mine = [each for each in nodes if each.GetAttribute(RESULT_ATTRIBUTE) and each.GetAttribute(REPLACEABLE)]
     return [each for each in mine if _inputsOf(each) == inputs]
 
 
 def _orphans(scene: slicer.vtkMRMLScene, inputs: dict[str, str]) -> list[Any]:
     """Maps and tables of results of the panel on these volumes whose segmentation is gone."""
-    segmentations = _nodes(scene, "vtkMRMLSegmentationNode")
+    segmentations = nodesIn(scene, "vtkMRMLSegmentationNode")
     owned = {node.GetID() for each in segmentations for node in _nodesOf(each)}
-    left = [*_nodes(scene, "vtkMRMLScalarVolumeNode"), *_nodes(scene, "vtkMRMLTableNode")]
+    left = [*nodesIn(scene, "vtkMRMLScalarVolumeNode"), *nodesIn(scene, "vtkMRMLTableNode")]
     mine = [node for node in left if node.GetAttribute(REPLACEABLE) and node.GetID() not in owned]
     return [node for node in mine if _inputsOf(node) == inputs]
-
-
-def _nodes(scene: slicer.vtkMRMLScene, kind: str) -> list[Any]:
-    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
 
 
 def _inputsOf(node: slicer.vtkMRMLNode) -> dict[str, str]:
@@ -114,8 +114,7 @@ def _nodesOf(segmentation: slicer.vtkMRMLSegmentationNode) -> list[Any]:
 def _takeOffViews(scene: slicer.vtkMRMLScene, nodes: Iterable[Any]) -> None:
     """No slice view is to point to a volume that is gone."""
     gone = {node.GetID() for node in nodes}
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
-        view = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
+    for view in nodesIn(scene, "vtkMRMLSliceCompositeNode"):
         if view.GetForegroundVolumeID() in gone:
             view.SetForegroundVolumeID(None)
         if view.GetBackgroundVolumeID() in gone:

@@ -10,6 +10,7 @@ import slicer
 
 from .library import importLibrary
 from .nodesToFiles import RESULT_ATTRIBUTE, whyUnusable
+from .sceneNodes import nodesIn
 from .sequences import SEQUENCES
 
 #: DICOM attributes that tell sequences, patients and coordinates apart; the tags are those of the DICOM standard.
@@ -76,12 +77,7 @@ class Candidate:
 
 def candidatesIn(scene: Any) -> list[Candidate]:
     """All volumes that could be an input, in the order in which they came."""
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(_count(scene))]
-    return [candidateOf(node) for node in nodes if isOffered(node)]
-
-
-def _count(scene: Any) -> int:
-    return int(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+    return [candidateOf(node) for node in nodesIn(scene, "vtkMRMLScalarVolumeNode") if isOffered(node)]
 
 
 def isOffered(node: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import slicer
 
 from .nodesToFiles import worldMatrix
+from .sceneNodes import nodesIn
 
 #: Of our own layout; any number that no other module uses.
 LAYOUT = 39481
@@ -83,7 +84,7 @@ def fitViews(volume: slicer.vtkMRMLScalarVolumeNode, position: tuple[float, floa
     bounds = headBounds(volume)
     right, anterior, superior = ((low + high) / 2 for low, high in bounds)
     width, height = (_MARGIN * (high - low) for low, high in bounds[:2])
-    views = [node for node in _nodes("vtkMRMLSliceNode") if isCompareView(node)]
+    views = [node for node in nodesIn(slicer.mrmlScene, "vtkMRMLSliceNode") if isCompareView(node)]
     sizes = [view.GetDimensions() for view in views]
     scale = max((max(width / max(1, size[0]), height / max(1, size[1])) for size in sizes), default=1.0)
     for view, size in zip(views, sizes, strict=True):
@@ -175,12 +176,7 @@ def _view(name: str) -> str:
 
 def _viewNode(kind: str, name: str) -> Any:
     """The node of this kind of the view of a sequence; None before the application has made it."""
-    return next((node for node in _nodes(kind) if node.GetLayoutName() == _TAG + name), None)
-
-
-def _nodes(kind: str) -> list[Any]:
-    scene = slicer.mrmlScene
-    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
+    return next((node for node in nodesIn(slicer.mrmlScene, kind) if node.GetLayoutName() == _TAG + name), None)
 
 
 def _layoutNode() -> slicer.vtkMRMLLayoutNode:

@@ -8,6 +8,7 @@ from .layouts import isCompareView, isProbabilityView
 from .mapTexts import mapText
 from .nodesToFiles import RESULT_ATTRIBUTE
 from .resultToScene import ATTRIBUTE
+from .sceneNodes import nodesIn
 from .sequences import SEQUENCES
 
 
@@ -40,7 +41,7 @@ def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: flo
     chosen = maps.get(key)
     scene = segmentation.GetScene()
     role = segmentation.GetReferenceImageGeometryReferenceRole()
-    for view in _sliceComposites(scene):
+    for view in nodesIn(scene, "vtkMRMLSliceCompositeNode"):
         if isProbabilityView(view):
             continue
         foreground = scene.GetNodeByID(view.GetForegroundVolumeID() or "")
@@ -58,8 +59,7 @@ def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: flo
 
 def _hideOtherLegends(scene: slicer.vtkMRMLScene, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
     """Of the maps of earlier results too."""
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode")):
-        legend = scene.GetNthNodeByClass(index, "vtkMRMLColorLegendDisplayNode")
+    for legend in nodesIn(scene, "vtkMRMLColorLegendDisplayNode"):
         owner = legend.GetDisplayableNode()
         if owner is not None and owner is not chosen and owner.GetAttribute(RESULT_ATTRIBUTE):
             legend.SetVisibility(False)
@@ -84,26 +84,20 @@ def _showLegend(volume: slicer.vtkMRMLScalarVolumeNode, title: str, shown: bool)
 def showReference(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
     """Show the reference volume in every slice view but those of single sequences."""
     role = segmentation.GetReferenceImageGeometryReferenceRole()
-    for view in _sliceComposites(segmentation.GetScene()):
+    for view in nodesIn(segmentation.GetScene(), "vtkMRMLSliceCompositeNode"):
         if not isCompareView(view):
             view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
 
 
 def jumpTo(scene: slicer.vtkMRMLScene, position: tuple[float, float, float]) -> None:
     """Move every slice view to a point, RAS in mm, in its center."""
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
-        scene.GetNthNodeByClass(index, "vtkMRMLSliceNode").JumpSliceByCentering(*position)
+    for view in nodesIn(scene, "vtkMRMLSliceNode"):
+        view.JumpSliceByCentering(*position)
 
 
 def zoomTo(scene: slicer.vtkMRMLScene, millimeters: float) -> None:
     """Let the shorter side of every slice view show so much; its center stays."""
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
-        view = scene.GetNthNodeByClass(index, "vtkMRMLSliceNode")
+    for view in nodesIn(scene, "vtkMRMLSliceNode"):
         width, height, depth = view.GetFieldOfView()
         scale = millimeters / min(width, height)
         view.SetFieldOfView(width * scale, height * scale, depth)
-
-
-def _sliceComposites(scene: slicer.vtkMRMLScene) -> list[slicer.vtkMRMLSliceCompositeNode]:
-    count = scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")
-    return [scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode") for index in range(count)]

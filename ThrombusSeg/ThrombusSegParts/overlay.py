@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import slicer
 
+from .sceneNodes import nodesIn
 from .terminology import SEGMENTS
 
 #: The clot is a few voxels wide: a filling would hide what the reader wants to judge.
@@ -44,11 +43,6 @@ def showIn3D(segmentation: slicer.vtkMRMLSegmentationNode, shown: bool) -> None:
     display.SetVisibility3D(shown)
     display.SetOpacity3D(1.0)
     display.SetSegmentOpacity3D(SEGMENTS[1].name, 0.25)
-    for node in _nodes(segmentation, "vtkMRMLSliceNode"):
+    for node in nodesIn(segmentation.GetScene(), "vtkMRMLSliceNode"):
         if node.GetLayoutName() == _SURROUNDINGS:
             node.SetSliceVisible(shown)
-
-
-def _nodes(segmentation: slicer.vtkMRMLSegmentationNode, kind: str) -> list[Any]:
-    scene = segmentation.GetScene()
-    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]

@@ -19,7 +19,7 @@ from .library import importLibrary
 from .mapDisplay import candidatesOf, mapsOf, referenceOf
 from .resultToScene import ATTRIBUTE, CANDIDATES
 from .terminology import SEGMENTS
-from .voxels import hasSurfaces, labelsOf, maskOf
+from .voxels import keptSurfaces, labelsOf, maskOf
 
 __all__ = ["CHECKSUM", "Relabeler", "imageOf", "isChanged", "isCorrected", "maskOf", "rememberMask", "settingsOf"]
 
@@ -109,12 +109,21 @@ class Relabeler:
     def _write(self, thrombus: Any) -> None:
         from vtk.util.numpy_support import vtk_to_numpy
 
-        shown = hasSurfaces(self.segmentation)  # what follows drops them
         values = vtk_to_numpy(self._labelmap.GetPointData().GetScalars()).reshape(thrombus.shape)
-        values[:] = 0
-        values[self._infarct] = SEGMENTS[1].label
-        values[thrombus] = SEGMENTS[0].label
-        self._labelmap.Modified()
+        with keptSurfaces(self.segmentation):
+            values[:] = 0
+            values[self._infarct] = SEGMENTS[1].label
+            values[thrombus] = SEGMENTS[0].label
+            self._labelmap.Modified()
+            self._show()
+        self.segmentation.SetAttribute(CHECKSUM, _checksum(thrombus.astype("uint8")))
+        if self._ownLabels:
+            self.segmentation.SetAttribute(LABELS_CHECKSUM, _checksum(values))
+        self._written = self._labelmap.GetMTime()
+        self.segmentation.Modified()
+
+    def _show(self) -> None:
+        """Let both segments be what stands in the label map."""
         segmentation = self.segmentation.GetSegmentation()
         binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
         for kind in SEGMENTS:
@@ -123,13 +132,6 @@ class Relabeler:
                 segment.SetLabelValue(kind.label)
                 segment.AddRepresentation(binary, self._labelmap)
         segmentation.InvalidateNonSourceRepresentations()
-        if shown:
-            self.segmentation.CreateClosedSurfaceRepresentation()
-        self.segmentation.SetAttribute(CHECKSUM, _checksum(thrombus.astype("uint8")))
-        if self._ownLabels:
-            self.segmentation.SetAttribute(LABELS_CHECKSUM, _checksum(values))
-        self._written = self._labelmap.GetMTime()
-        self.segmentation.Modified()
 
     @staticmethod
     def _emptyLabelmap(like: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:

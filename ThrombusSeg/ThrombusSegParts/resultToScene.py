@@ -17,7 +17,7 @@ from .candidateTable import candidateTable
 from .mapColors import createMapColors, findMapColors
 from .nodesToFiles import RESULT_ATTRIBUTE, WrittenVolume, readVolume
 from .overlay import styleOverlay
-from .removal import removeNodes
+from .sceneNodes import nodesIn, removeNodes
 from .sequences import SEQUENCES
 from .terminology import SEGMENTS
 
@@ -229,8 +229,7 @@ class _Placed:
 
     def _hideEarlier(self) -> None:
         """Two results in the same colors cannot be told apart: those of earlier runs stay in the scene, unseen."""
-        for index in range(self._scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
-            node = self._scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode")
+        for node in nodesIn(self._scene, "vtkMRMLSegmentationNode"):
             display = node.GetDisplayNode()
             if node.GetAttribute(RESULT_ATTRIBUTE) and display is not None and display.GetVisibility():
                 display.SetVisibility(False)

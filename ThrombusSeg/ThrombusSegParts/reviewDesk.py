@@ -16,6 +16,7 @@ from slicer.i18n import tr as _
 
 from .candidateTable import candidateTable, describe, fillTable
 from .drafts import Draft, Drafts, discard, restore
+from .earlierResults import isReviewed
 from .errors import SegmentationError
 from .mapDisplay import candidatesOf, gridOf, mapsOf, referenceOf
 from .nodesToFiles import WrittenVolume, worldMatrix, writeVolume
@@ -24,7 +25,6 @@ from .reviewCase import ReviewCase
 from .reviewScores import scoresOf
 from .reviewTexts import statusText
 from .reviewWorker import OnAnswer, ReviewWorker
-from .savedFacts import savedOf
 from .temporaryFolders import TemporaryFolder
 from .voxels import labelsOf, writeLabels
 
@@ -200,7 +200,7 @@ class ReviewDesk:
         replaced = self.case.isReplaced()
         if replaced:
             self.case.restart()
-            if not isWorkedOn(self.case):
+            if not isReviewed(self.case.segmentation):
                 self._savedState = self.state()  # a slider's position is no work
         if replaced or self.case.refresh():
             self._showRows()
@@ -361,9 +361,3 @@ class ReviewDesk:
         """Delete the images of the cases before."""
         while self._left:
             self._left.pop().remove()
-
-
-def isWorkedOn(case: ReviewCase) -> bool:
-    """Whether a reader has decided, scored or saved something."""
-    decided = any(each.decision != "undecided" for each in case.entries)
-    return decided or bool(scoresOf(case.segmentation)) or bool(savedOf(case.segmentation).get("version"))

@@ -15,6 +15,7 @@ from typing import Any
 from .caseRecord import inputsOf
 from .inputGuess import Candidate, assign, candidatesIn
 from .nodesToFiles import RESULT_ATTRIBUTE
+from .sceneNodes import nodesIn
 from .sequences import SEQUENCES
 
 
@@ -66,8 +67,7 @@ def casesIn(scene: Any, chosen: Mapping[str, Any]) -> SceneCases:
 
 def resultsIn(scene: Any) -> Iterator[Any]:
     """All segmentations of ours, the newest first."""
-    for index in reversed(range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"))):
-        node = scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode")
+    for node in reversed(nodesIn(scene, "vtkMRMLSegmentationNode")):
         if inputsOf(node):
             yield node
 
@@ -99,9 +99,7 @@ def _resultOf(group: Mapping[str, Any], results: list[Any]) -> Any:
 
 
 def _counted(scene: Any, cases: list[SceneCase], candidates: Mapping[str, Candidate]) -> SceneCases:
-    count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(count)]
-    images = [node for node in nodes if _isImage(node)]
+    images = [node for node in nodesIn(scene, "vtkMRMLScalarVolumeNode") if _isImage(node)]
     placed = {node.GetID() for each in cases for node in each.volumes.values()}
     free = [candidates.get(node.GetID()) for node in images if node.GetID() not in placed]
     return SceneCases(cases, len(images), sum(each is None or not each.sequence for each in free))

@@ -8,6 +8,7 @@ import slicer
 
 from .mapDisplay import referenceOf
 from .relabel import THROMBUS
+from .sceneNodes import nodesIn
 
 EFFECTS = ("Paint", "Erase", "Scissors", "Threshold", "Islands")
 _TAG = "ThrombusSeg"
@@ -72,6 +73,5 @@ def detach(editor: Any) -> None:
 
 def showIntersections(shown: bool) -> None:
     """Where each slice view cuts the others, as lines."""
-    scene = slicer.mrmlScene
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceDisplayNode")):
-        scene.GetNthNodeByClass(index, "vtkMRMLSliceDisplayNode").SetIntersectingSlicesVisibility(shown)
+    for display in nodesIn(slicer.mrmlScene, "vtkMRMLSliceDisplayNode"):
+        display.SetIntersectingSlicesVisibility(shown)

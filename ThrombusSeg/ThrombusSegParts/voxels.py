@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,30 @@ def hasSurfaces(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
     return any(segment.GetRepresentation(closed) is not None for segment in segments)
 
 
+@contextmanager
+def keptSurfaces(segmentation: slicer.vtkMRMLSegmentationNode) -> Iterator[None]:
+    """Writing voxels drops the surfaces of the 3D view: where there were some they are made again, once, at the end."""
+    shown = hasSurfaces(segmentation)
+    yield
+    if shown and not hasSurfaces(segmentation):
+        segmentation.CreateClosedSurfaceRepresentation()
+
+
 def writeSegment(segmentation: slicer.vtkMRMLSegmentationNode, segment: str, mask: Any) -> None:
     """Let a segment be this mask, (K, J, I) on the grid of the result; others stay as they are."""
-    kind, shown = next(each for each in SEGMENTS if each.name == segment), hasSurfaces(segmentation)
+    with keptSurfaces(segmentation):
+        _put(segmentation, segment, mask)
+
+
+def writeSegments(segmentation: slicer.vtkMRMLSegmentationNode, labels: Any) -> None:
+    """Let all segments be these labels, (K, J, I) on the grid of the result."""
+    with keptSurfaces(segmentation):
+        for kind in SEGMENTS:
+            _put(segmentation, kind.name, (labels == kind.label).astype("uint8"))
+
+
+def _put(segmentation: slicer.vtkMRMLSegmentationNode, segment: str, mask: Any) -> None:
+    kind = next(each for each in SEGMENTS if each.name == segment)
     if segmentation.GetSegmentation().GetSegment(segment) is None:
         added = slicer.vtkSegment()
         added.SetName(segment)
@@ -67,14 +90,6 @@ def writeSegment(segmentation: slicer.vtkMRMLSegmentationNode, segment: str, mas
     matrix = worldMatrix(gridOf(segmentation))
     labelmap.SetImageToWorldMatrix(matrix)
     slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(labelmap, segmentation, segment)
-    if shown and not hasSurfaces(segmentation):
-        segmentation.CreateClosedSurfaceRepresentation()
-
-
-def writeSegments(segmentation: slicer.vtkMRMLSegmentationNode, labels: Any) -> None:
-    """Let all segments be these labels, (K, J, I) on the grid of the result."""
-    for kind in SEGMENTS:
-        writeSegment(segmentation, kind.name, (labels == kind.label).astype("uint8"))
 
 
 def writeLabels(labels: Any, grid: slicer.vtkMRMLScalarVolumeNode, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Nodes out of the scene, with what belongs to nobody else: displays, storage, and items of the subject hierarchy."""
+"""Nodes of the scene: all of a kind; and out of it, with displays, storage and items of the subject hierarchy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import slicer
+
+
+def nodesIn(scene: slicer.vtkMRMLScene, kind: str) -> list[Any]:
+    """All nodes of a class, in the order in which they came."""
+    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
 
 
 def removeNodes(scene: slicer.vtkMRMLScene, nodes: Iterable[Any]) -> None:
