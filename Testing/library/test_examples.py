@@ -13,9 +13,9 @@ import SimpleITK as sitk
 from ThrombusSegLib.case import ManifestRow
 from ThrombusSegLib.errors import Cancelled
 from ThrombusSegLib.evaluation.examples import ALARM, HIT, MISS, choose, write_examples
+from ThrombusSegLib.evaluation.looks import look_at
 from ThrombusSegLib.evaluation.matching import CaseScore
 from ThrombusSegLib.evaluation.record import Record
-from ThrombusSegLib.evaluation.run import look_at
 from ThrombusSegLib.inference import Predictor
 from ThrombusSegLib.sequences import Sequence
 from ThrombusSegLib.weights import find_weights

@@ -116,10 +116,10 @@ def test_evaluations_and_their_difference(
 def test_a_stopped_experiment_goes_on(
     tmp_path: Path, tiny_weights: Path, quick_simulator: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ThrombusSegLib.evaluation import run as evaluation_run
+    from ThrombusSegLib.evaluation import looks as looks_file
 
     looks: list[str] = []
-    real = evaluation_run._look
+    real = looks_file._look
 
     def counted(key: str, row: ManifestRow, *rest: object) -> Record:
         if len(looks) == 4 and "stopped" not in looks:
@@ -128,7 +128,7 @@ def test_a_stopped_experiment_goes_on(
         looks.append(row.case)
         return real(key, row, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(evaluation_run, "_look", counted)
+    monkeypatch.setattr(looks_file, "_look", counted)
     settings = evaluation(tmp_path, tiny_weights)
     assert run(settings, tmp_path / "out") == 130
     assert not (tmp_path / "out" / "results.json").exists()

@@ -98,9 +98,9 @@ def test_before_and_after_of_a_training_are_judged_with_the_pose(row: ManifestRo
 
 def test_an_evaluation_judges_with_the_pose(row: ManifestRow, result, monkeypatch):
     import ThrombusSegLib.inference
-    from ThrombusSegLib.evaluation.run import look_at
+    from ThrombusSegLib.evaluation.looks import look_at
 
-    monkeypatch.setattr(ThrombusSegLib.inference, "segment_case", lambda *_: result)
+    monkeypatch.setattr(ThrombusSegLib.inference, "segment_case", lambda *_, **__: result)
     predictor = SimpleNamespace(weights=SimpleNamespace(sha256="ab"))
     (record,) = look_at([row], predictor, settings=SETTINGS)
     assert record.score.detected and record.score.dice > 0.6 and record.score.false_positives == 0

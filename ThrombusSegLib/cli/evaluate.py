@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError, MachineError
 from .bar import ProgressBar
-from .options import add_run_options, folder, is_there, settings_of
+from .options import add_processes, add_run_options, check_processes, folder, is_there, settings_of
 
 
 def add_parser(commands: Any) -> None:
@@ -33,6 +33,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="also draw a hit, a miss and a false alarm, chosen by rule, with attention (needs matplotlib)",
     )
+    add_processes(parser, "looks made")
     add_run_options(parser)
     parser.set_defaults(func=run)
 
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, and print the table."""
     from ..case import read_manifest
 
+    check_processes(arguments)
     rows = [row for row in read_manifest(is_there(arguments.manifest)) if arguments.split in (None, row.split)]
     if not rows:
         raise InputError(f"{arguments.manifest.name} has no rows of split '{arguments.split}'.", "Check the column.")
@@ -48,8 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         import scipy  # noqa: F401
     except ImportError as error:
         raise MachineError("Evaluation needs scipy.", "Install it: pip install 'ThrombusSegLib[evaluate]'.") from error
+    from ..evaluation.looks import look_at
     from ..evaluation.page import table
-    from ..evaluation.run import figures_of, look_at, write_evaluation
+    from ..evaluation.run import figures_of, write_evaluation
     from ..inference import Predictor
     from ..weights import find_weights
 
@@ -60,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     predictor, settings = Predictor(find_weights(arguments.weights), arguments.device), settings_of(arguments)
     bar, out, subsets = ProgressBar(), arguments.out, arguments.subsets
     try:
-        records = look_at(rows, predictor, subsets=subsets, settings=settings, progress=bar, keep=out)
+        records = look_at(
+            rows, predictor, subsets=subsets, settings=settings, progress=bar, keep=out, processes=arguments.processes
+        )
         result = figures_of(records, predictor, subsets, settings)
         write_evaluation(out, result, _command(arguments, predictor.weights.name))
         if arguments.pictures:

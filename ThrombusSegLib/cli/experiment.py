@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, MachineError
+from ..errors import MachineError
 from .bar import Minutes, ProgressBar
-from .options import folder
+from .options import add_processes, check_processes, folder
 
 
 def add_parser(commands: Any) -> None:
@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
         "--data", type=folder, metavar="DIR", help="folder of real data, where the experiment needs some"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: auto")
-    parser.add_argument("--processes", type=int, default=1, metavar="P", help="cases simulated at a time (default: 1)")
+    add_processes(parser, "cases simulated, and looks made,")
     parser.set_defaults(func=run)
 
 
@@ -39,8 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..experiments.settings import read_experiment
 
     settings = read_experiment(arguments.settings)
-    if arguments.processes < 1:
-        raise InputError(f"{arguments.processes} processes were asked for.", "Ask for at least one (--processes).")
+    check_processes(arguments)
     try:
         import scipy  # noqa: F401
 

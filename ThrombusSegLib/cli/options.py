@@ -36,6 +36,17 @@ def settings_of(arguments: argparse.Namespace) -> SegmentSettings:
     return SegmentSettings(arguments.threshold, arguments.minimum_volume, arguments.registration)
 
 
+def add_processes(parser: argparse.ArgumentParser, what: str) -> None:
+    """--processes."""
+    parser.add_argument("--processes", type=int, default=1, metavar="P", help=f"{what} at a time (default: 1)")
+
+
+def check_processes(arguments: argparse.Namespace) -> None:
+    """At least one, or an `InputError`."""
+    if arguments.processes < 1:
+        raise InputError(f"{arguments.processes} processes were asked for.", "Ask for at least one (--processes).")
+
+
 def folder(text: str) -> Path:
     """For argparse: a path with ~ expanded."""
     return Path(text).expanduser()

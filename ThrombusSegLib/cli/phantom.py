@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InputError, MachineError
 from ..progress import Progress
 from .bar import ProgressBar
-from .options import folder
+from .options import add_processes, check_processes, folder
 
 
 def add_parser(commands: Any) -> None:
@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="folder for the cases")
     _add_patients(parser)
-    parser.add_argument("--processes", type=int, default=1, metavar="P", help="cases at a time (default: 1)")
+    add_processes(parser, "cases")
     parser.add_argument("--split", default="test", help="what the manifest's column 'split' says (default: test)")
     parser.add_argument(
         "--statistics",
@@ -115,8 +115,7 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         raise InputError(f"{arguments.cases} cases were asked for.", "Ask for at least one (--cases).")
     if arguments.seed < 0:
         raise InputError(f"The seed is {arguments.seed}.", "Choose 0 or more (--seed).")
-    if arguments.processes < 1:
-        raise InputError(f"{arguments.processes} processes were asked for.", "Ask for at least one (--processes).")
+    check_processes(arguments)
     if not 0 <= arguments.clot_free <= arguments.cases:
         raise InputError(
             f"{arguments.clot_free} of {arguments.cases} cases cannot be without a clot.",

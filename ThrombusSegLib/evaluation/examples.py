@@ -24,9 +24,9 @@ from ..progress import Progress, report, silent
 from ..review.files import errors_of_the_disk, unfinished_folder, write_text
 from ..sequences import Sequence as MRSequence
 from .example_picture import Example, draw_example, mean_attention, need_matplotlib
+from .looks import Look, mask_at, segment_look
 from .matching import lesions_of, match
 from .record import Record
-from .run import Look, mask_at, segment_look
 
 if TYPE_CHECKING:
     from ..inference import Predictor

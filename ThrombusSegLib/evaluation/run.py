@@ -1,36 +1,26 @@
-"""Weights over a manifest: every case, with the sequences it has or with every subset of them."""
+"""Figures of weights over a manifest: every case, with the sequences it has or with every subset of them."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import platform
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import SimpleITK as sitk
-
-from ..case import Case, ManifestRow, read_case
-from ..errors import InputError
-from ..inference.result import SegmentResult, SegmentSettings, versions
-from ..lesions import CandidateSettings, find_candidates
-from ..preprocess import onto_labels
-from ..progress import Progress, report, silent
-from ..sequences import Sequence as MRSequence
-from .matching import count_case, score_case
+from ..case import ManifestRow
+from ..inference.result import SegmentSettings, versions
+from ..progress import Progress, silent
+from .looks import look_at
 from .metrics import summarise
-from .operating import THRESHOLDS, calibration, froc, reliability_of
-from .record import TRUTH, Record, RecordFile, facts_of, key_of
+from .operating import calibration, froc
+from .record import Record
 from .subsets import costs_of_absence, weighted_by_prevalence
 
 if TYPE_CHECKING:
     from ..inference import Predictor
 
-Subset = tuple[MRSequence, ...]
 #: Limits between small, middle and large clots, mm3 (our choice).
 STRATA_MM3 = (40.0, 120.0)
 
@@ -43,6 +33,7 @@ def evaluate(
     settings: SegmentSettings | None = None,
     progress: Progress = silent,
     keep: Path | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Score every case.
 
@@ -53,6 +44,7 @@ def evaluate(
         settings: threshold, minimum volume, registration.
         progress: told before every run of the network; may raise to stop.
         keep: folder for a line per look, so that a run that was stopped goes on; None: nothing is kept.
+        processes: how many looks are made side by side.
 
     Returns:
         The content of metrics.json but for the command.
@@ -61,35 +53,10 @@ def evaluate(
         InputError: a row without labels, or no rows.
     """
     settings = settings or SegmentSettings()
-    records = look_at(rows, predictor, subsets=subsets, settings=settings, progress=progress, keep=keep)
+    records = look_at(
+        rows, predictor, subsets=subsets, settings=settings, progress=progress, keep=keep, processes=processes
+    )
     return figures_of(records, predictor, subsets, settings)
-
-
-def look_at(
-    rows: list[ManifestRow],
-    predictor: Predictor,
-    *,
-    subsets: str = "prevalence",
-    settings: SegmentSettings | None = None,
-    progress: Progress = silent,
-    keep: Path | None = None,
-) -> list[Record]:
-    """The looks alone, one for each case and subset; see `evaluate`."""
-    if not rows:
-        raise InputError("The manifest has no cases.", "Add rows.")
-    settings = settings or SegmentSettings()
-    work = [(row, subset) for row in rows for subset in _subsets(row, subsets)]
-    file, records, spent = RecordFile(keep), list[Record](), list[float]()
-    for done, (row, subset) in enumerate(work):
-        report(progress, done / len(work), _stage(done, len(work), spent))
-        name = "+".join(sequence.value for sequence in subset)
-        key = key_of(row, name, predictor.weights.sha256, repr(settings))
-        if key not in file.known:
-            started = time.perf_counter()
-            file.add(_look(key, row, subset, predictor, settings))
-            spent.append(time.perf_counter() - started)
-        records.append(file.known[key])
-    return records
 
 
 def figures_of(
@@ -161,79 +128,6 @@ def _score_line(record: Record) -> dict[str, Any]:
         "predicted_mm3": score.predicted_mm3,
         **record.facts,
     }
-
-
-def _stage(done: int, total: int, spent: list[float]) -> str:
-    if not spent:
-        return f"look {done + 1} of {total}"
-    minutes, seconds = divmod(round((total - done) * sum(spent) / len(spent)), 60)
-    return f"look {done + 1} of {total}, {minutes} min {seconds:02d} s left"
-
-
-def _subsets(row: ManifestRow, which: str) -> Iterator[Subset]:
-    there = tuple(sequence for sequence in MRSequence if sequence in row.paths)
-    if which == "prevalence":
-        yield there
-        return
-    for count in range(1, len(there) + 1):
-        yield from itertools.combinations(there, count)
-
-
-@dataclass(frozen=True)
-class Look:
-    """A case with some of its sequences, segmented."""
-
-    case: Case
-    """With labels."""
-    result: SegmentResult
-    probability: sitk.Image
-    """Of thrombus, on the grid that the labels were drawn on: that is where it is judged, whatever the reference.
-    Where the sequence they were drawn on was registered to the reference, it has gone back with that pose."""
-    simulated: bool
-    """Whether the simulator's truth lies beside the labels."""
-
-
-def segment_look(row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> Look:
-    """Segment a case with some of its sequences.
-
-    Raises:
-        InputError: the row has no labels, or the images do not fit together.
-    """
-    from ..inference import segment_case
-
-    if row.labels is None:
-        raise InputError(f"Case {row.case} has no labels.", "Fill the manifest's column 'labels'.")
-    case = read_case({sequence: row.paths[sequence] for sequence in subset}, name=row.case, labels=row.labels)
-    assert case.labels is not None
-    result = segment_case(case, predictor, settings)
-    probability = onto_labels(result.probability, case, result.prepared)
-    return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
-
-
-def mask_at(probability: sitk.Image, threshold: float, minimum_volume_mm3: float) -> sitk.Image:
-    """uint8, 1 in every candidate from this threshold and of at least this volume."""
-    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=minimum_volume_mm3)
-    found = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
-    found.CopyInformation(probability)
-    return found
-
-
-def _look(key: str, row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings) -> Record:
-    look = segment_look(row, subset, predictor, settings)
-    labels, probability, result = look.case.labels, look.probability, look.result
-    assert labels is not None
-    found = {each: mask_at(probability, each, result.minimum_volume_mm3) for each in THRESHOLDS}
-    return Record(
-        key=key,
-        case=row.case,
-        centre=row.centre,
-        sequences="+".join(sequence.value for sequence in subset),
-        score=score_case(row.case, labels, mask_at(probability, result.threshold, result.minimum_volume_mm3)),
-        sweep={f"{each:g}": count_case(labels, mask) for each, mask in found.items()},
-        reliability=reliability_of(probability, labels),
-        facts=facts_of(row),
-        seconds=round(sum(result.seconds.values()), 3),
-    )
 
 
 def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.bootstrap import difference_of_groups
+from ..evaluation.looks import look_at
 from ..evaluation.metrics import detection, dice_of
 from ..evaluation.record import Record
-from ..evaluation.run import figures_of, look_at, write_evaluation
+from ..evaluation.run import figures_of, write_evaluation
 from ..inference import Predictor
 from ..progress import Progress, part, silent
 from ..weights import find_weights
@@ -65,6 +66,7 @@ def run_evaluations(
     out: Path,
     *,
     device: str = "auto",
+    processes: int = 1,
     progress: Progress = silent,
 ) -> tuple[dict[str, Any], str]:
     """Every evaluation and comparison of an experiment of kind "evaluation".
@@ -76,6 +78,7 @@ def run_evaluations(
         out: folder of the experiment; each evaluation keeps its looks and tables in `settings.looks` or
             `out`/evaluations, below its name.
         device: "auto", "cpu", "cuda" or "mps".
+        processes: how many looks are made side by side.
         progress: told before every look.
 
     Returns:
@@ -90,7 +93,9 @@ def run_evaluations(
             place = folder / weights
             predictors[weights] = Predictor(find_weights(place if place.is_file() else weights), device)
         told = part(progress, number / len(settings.evaluations), (number + 1) / len(settings.evaluations))
-        done[name] = evaluate_one(wanted, cohorts[wanted.cohort], predictors[weights], kept / name, named(told, name))
+        done[name] = evaluate_one(
+            wanted, cohorts[wanted.cohort], predictors[weights], kept / name, processes, named(told, name)
+        )
     pairs = [(pair.first, pair.second) for pair in settings.comparisons]
     result = {
         "evaluations": {name: each.figures for name, each in done.items()},
@@ -102,11 +107,11 @@ def run_evaluations(
 
 
 def evaluate_one(
-    wanted: EvaluationSettings, cohort: Cohort, predictor: Predictor, out: Path, progress: Progress
+    wanted: EvaluationSettings, cohort: Cohort, predictor: Predictor, out: Path, processes: int, progress: Progress
 ) -> Evaluated:
     """One evaluation; looks that `out` already holds are not done again."""
     subsets = _CALLED[wanted.subsets]
-    records = look_at(cohort.rows, predictor, subsets=subsets, progress=progress, keep=out)
+    records = look_at(cohort.rows, predictor, subsets=subsets, progress=progress, keep=out, processes=processes)
     found = figures_of(records, predictor, subsets)
     command = f"thrombusseg evaluate {cohort.manifest.name} --split {cohort.facts.split}"
     write_evaluation(out, found, f"{command} --weights {predictor.weights.name} --subsets {subsets}")

@@ -17,10 +17,10 @@ import numpy as np
 from ..case import ManifestRow, read_manifest, write_manifest
 from ..case.case import read_labels
 from ..errors import InputError
+from ..evaluation.looks import look_at
 from ..evaluation.matching import lesions_of
 from ..evaluation.metrics import dice_of
 from ..evaluation.record import Record
-from ..evaluation.run import look_at
 from ..progress import Progress, part, silent
 from ..sequences import Sequence as MRSequence
 from ..training.read import read_text

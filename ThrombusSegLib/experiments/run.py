@@ -52,7 +52,7 @@ def run_experiment(
         command: that repeats it, for the results.
         data: folder of real data, for experiments that need some; None: that of the settings.
         device: "auto", "cpu", "cuda" or "mps".
-        processes: how many cases are simulated side by side.
+        processes: how many cases are simulated, and looks made, side by side.
         progress: told throughout; may cancel.
 
     Returns:
@@ -91,9 +91,9 @@ def _found(
     facts = {"cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()}}
     told = part(progress, _MADE, 1.0)
     if isinstance(settings, EvaluationExperiment):
-        found, used = run_evaluations(settings, cohorts, folder, out, device=device, progress=told)
+        found, used = run_evaluations(settings, cohorts, folder, out, device=device, processes=processes, progress=told)
     else:
         from .training import run_comparison
 
-        found, used = run_comparison(settings, cohorts, folder, out, device=device, progress=told)
+        found, used = run_comparison(settings, cohorts, folder, out, device=device, processes=processes, progress=told)
     return {**facts, **found}, used

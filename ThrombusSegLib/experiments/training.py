@@ -54,6 +54,7 @@ def run_comparison(
     out: Path,
     *,
     device: str = "auto",
+    processes: int = 1,
     progress: Progress = silent,
 ) -> tuple[dict[str, Any], str]:
     """Train every variant with every seed, evaluate each, and compare all with the reference.
@@ -65,6 +66,7 @@ def run_comparison(
         out: folder of the experiment. A training lies in `settings.runs` or `out`/runs, in VARIANT-SEED, and beside it
             the prepared cases and the looks.
         device: "auto", "cpu" or "cuda", for training and evaluation.
+        processes: how many looks are made side by side.
         progress: told throughout; may cancel, and what is done is not done again.
 
     Returns:
@@ -87,7 +89,8 @@ def run_comparison(
         for done, (name, wanted) in enumerate(settings.evaluations.items()):
             step = (1.0 - TRAINED) / len(settings.evaluations)
             judged = named(part(told, TRAINED + done * step, TRAINED + (done + 1) * step), run.name)
-            found = evaluate_one(wanted, cohorts[wanted.cohort], predictor, run.out / "evaluations" / name, judged)
+            kept = run.out / "evaluations" / name
+            found = evaluate_one(wanted, cohorts[wanted.cohort], predictor, kept, processes, judged)
             looks[run.variant].setdefault(name, []).extend(found.records)
     return {"budget": budget_of(runs), **tables(settings, looks, trained)}, used
 

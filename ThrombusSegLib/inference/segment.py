@@ -15,7 +15,7 @@ from ..lesions import (
     find_midline,
     with_details,
 )
-from ..preprocess import Prepared, PreprocessSettings, prepare, to_reference
+from ..preprocess import Poses, Prepared, PreprocessSettings, prepare, to_reference
 from ..progress import Progress, part, report, silent
 from ..sequences import Sequence
 from .resources import StageClock, peak_memory_mib
@@ -36,8 +36,16 @@ def segment_case(
     predictor: Predictor,
     settings: SegmentSettings | None = None,
     progress: Progress = silent,
+    poses: Poses | None = None,
 ) -> SegmentResult:
     """Segment one case. Nothing is written; see `write_result`.
+
+    Args:
+        case: its sequences.
+        predictor: the network.
+        settings: threshold, minimum volume, registration.
+        progress: told throughout; may cancel.
+        poses: what registration found for other subsets of this case; see `preprocess.prepare`.
 
     Raises:
         InputError: the sequences do not fit together, or a setting is out of range.
@@ -50,7 +58,8 @@ def segment_case(
     volume = predictor.weights.minimum_volume_mm3 if volume is None else volume
     wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=volume)
     clock = StageClock()
-    prepared = prepare(case, PreprocessSettings(registration=settings.registration), part(progress, 0.0, _PREPARED))
+    told = part(progress, 0.0, _PREPARED)
+    prepared = prepare(case, PreprocessSettings(registration=settings.registration), told, poses)
     with clock.stage("network"):
         prediction = predictor.predict(prepared, part(progress, _PREPARED, _PREDICTED))
     report(progress, _PREDICTED, "candidates")

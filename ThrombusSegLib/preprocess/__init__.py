@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .grid import Grid
 from .prepare import (
+    Poses,
     Prepared,
     PreprocessSettings,
     Registration,
@@ -15,6 +16,7 @@ from .prepare import (
 
 __all__ = [
     "Grid",
+    "Poses",
     "Prepared",
     "PreprocessSettings",
     "Registration",

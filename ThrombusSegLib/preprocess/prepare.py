@@ -26,6 +26,8 @@ REFERENCE_ORDER = (Sequence.SWI, Sequence.DWI, Sequence.FLAIR, Sequence.TOF, Seq
 FINER = 1.4
 #: Labels lie on the grid of a sequence where headers differ by less: programs that draw round, mm.
 LABELS_APART_MM = 1e-2
+#: Where sequences lie against references, (reference, sequence), of one case.
+Poses = dict[tuple[Sequence, Sequence], Pose]
 
 
 @dataclass(frozen=True)
@@ -65,34 +67,48 @@ class Prepared:
     """Points of the reference (LPS mm) to points of each sequence that registration has moved."""
 
 
-def prepare(case: Case, settings: PreprocessSettings | None = None, progress: Progress = silent) -> Prepared:
-    """Bring all sequences of a case onto one working grid and normalise them."""
+def prepare(
+    case: Case,
+    settings: PreprocessSettings | None = None,
+    progress: Progress = silent,
+    poses: Poses | None = None,
+) -> Prepared:
+    """Bring all sequences of a case onto one working grid and normalise them.
+
+    Args:
+        case: its sequences.
+        settings: working spacing, and whether to register.
+        progress: told before every sequence; may raise to stop.
+        poses: what was found for other subsets of this case with these settings; what is missing is added. None: all
+            is looked for.
+    """
     settings = settings or PreprocessSettings()
+    known = Poses() if poses is None else poses
     reference = next(sequence for sequence in REFERENCE_ORDER if sequence in case.images)
     oriented = reorient(case.images[reference])
     grid = working_grid(oriented, head_mask(oriented), settings.working_spacing_mm)
     clock = {"register": 0.0, "resample": 0.0, "normalise": 0.0}
-    poses: dict[Sequence, Pose | None] = {}
+    found: dict[Sequence, Pose | None] = {}
     images: dict[Sequence, NDArray[np.float32]] = {}
     for done, sequence in enumerate(present := [s for s in Sequence if s in case.images]):
         image = case.images[sequence]
         report(progress, done / len(present), "registering")
         with _timed(clock, "register"):
-            poses[sequence] = _pose(sequence, case.images, reference, poses, settings)
+            found[sequence] = _pose(sequence, case.images, reference, found, known, settings)
         report(progress, (done + 0.5) / len(present), "normalising")
         with _timed(clock, "resample"):
-            pose = poses[sequence]
+            pose = found[sequence]
             values = resample_onto(image, grid, sitk.Transform() if pose is None else pose.transform)
         with _timed(clock, "normalise"):
             images[sequence] = normalise(values, scale_of(image))
     report(progress, 1.0, "normalising")
-    same = {sequence: _same_grid(case.images, sequence, reference) for sequence in poses}
+    same = {sequence: _same_grid(case.images, sequence, reference) for sequence in found}
     registrations = {
         sequence: Registration("reference") if sequence is reference else _describe(pose, same[sequence])
-        for sequence, pose in poses.items()
+        for sequence, pose in found.items()
     }
-    warnings = tuple(pose.warning for pose in poses.values() if pose is not None and pose.warning)
-    moved = {sequence: pose.transform for sequence, pose in poses.items() if pose is not None}
+    warnings = tuple(pose.warning for pose in found.values() if pose is not None and pose.warning)
+    moved = {sequence: pose.transform for sequence, pose in found.items() if pose is not None}
     return Prepared(images, reference, Grid.of(case.images[reference]), grid, registrations, warnings, clock, moved)
 
 
@@ -100,17 +116,22 @@ def _pose(
     sequence: Sequence,
     images: Mapping[Sequence, sitk.Image],
     reference: Sequence,
-    known: Mapping[Sequence, Pose | None],
+    found: Mapping[Sequence, Pose | None],
+    known: Poses,
     settings: PreprocessSettings,
 ) -> Pose | None:
     """The pose of a sequence against the reference; None where both lie on one grid."""
     if sequence is reference:
         return None
     # ADC is computed from the diffusion series: what moves the one moves the other.
-    if sequence is Sequence.ADC and Sequence.DWI in known and _same_grid(images, sequence, Sequence.DWI):
-        pose = known[Sequence.DWI]
+    if sequence is Sequence.ADC and Sequence.DWI in found and _same_grid(images, sequence, Sequence.DWI):
+        pose = found[Sequence.DWI]
         return None if pose is None else replace(pose, warning=None)
-    return find_pose(images[reference], images[sequence], settings.registration, sequence.value)
+    if (reference, sequence) not in known:
+        known[reference, sequence] = find_pose(
+            images[reference], images[sequence], settings.registration, sequence.value
+        )
+    return known[reference, sequence]
 
 
 def _same_grid(images: Mapping[Sequence, sitk.Image], one: Sequence, other: Sequence) -> bool:

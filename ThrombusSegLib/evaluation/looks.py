@@ -1,0 +1,206 @@
+"""The network over the cases of a manifest: a look for each case and subset, kept as soon as it is known."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Container, Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import SimpleITK as sitk
+
+from ..case import Case, ManifestRow, read_case
+from ..errors import InputError
+from ..inference.result import SegmentResult, SegmentSettings
+from ..lesions import CandidateSettings, find_candidates
+from ..preprocess import Poses, onto_labels
+from ..progress import Progress, report, silent
+from ..sequences import Sequence as MRSequence
+from .matching import count_case, score_case
+from .operating import THRESHOLDS, reliability_of
+from .record import TRUTH, Record, RecordFile, facts_of, key_of
+
+if TYPE_CHECKING:
+    from ..inference import Predictor
+
+Subset = tuple[MRSequence, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A case with some of its sequences, segmented."""
+
+    case: Case
+    """With labels."""
+    result: SegmentResult
+    probability: sitk.Image
+    """Of thrombus, on the grid that the labels were drawn on: that is where it is judged, whatever the reference.
+    Where the sequence they were drawn on was registered to the reference, it has gone back with that pose."""
+    simulated: bool
+    """Whether the simulator's truth lies beside the labels."""
+
+
+def look_at(
+    rows: list[ManifestRow],
+    predictor: Predictor,
+    *,
+    subsets: str = "prevalence",
+    settings: SegmentSettings | None = None,
+    progress: Progress = silent,
+    keep: Path | None = None,
+    processes: int = 1,
+) -> list[Record]:
+    """The looks alone, one for each case and subset; see `run.evaluate`.
+
+    With several `processes` so many looks are made at a time, each with its share of the processor's cores.
+    """
+    if not rows:
+        raise InputError("The manifest has no cases.", "Add rows.")
+    work = [(row, subset) for row in rows for subset in _subsets(row, subsets)]
+    file, records, started, new = RecordFile(keep), list[Record](), time.perf_counter(), 0
+    observer = Observer(predictor, settings or SegmentSettings(), frozenset(file.known))
+    report(progress, 0.0, _stage(0, len(work), 0, 0.0))
+    with closing(_observed(work, observer, processes)) as observed:
+        for done, (key, record) in enumerate(observed, 1):
+            if record is not None:
+                file.add(record)
+                new += 1
+            records.append(file.known[key])
+            report(progress, done / len(work), _stage(done, len(work), new, time.perf_counter() - started))
+    return records
+
+
+class Observer:
+    """Looks at cases, one look after another. What registration finds of a case serves all further looks at it.
+
+    Args:
+        predictor: the weights under test.
+        settings: threshold, minimum volume, registration.
+        known: keys of the looks that need not be made again.
+    """
+
+    def __init__(self, predictor: Predictor, settings: SegmentSettings, known: Container[str]) -> None:
+        self.predictor, self.settings, self.known = predictor, settings, known
+        self._of, self._poses = "", Poses()
+
+    def look(self, row: ManifestRow, subset: Subset) -> tuple[str, Record | None]:
+        """The key of a look, and the look itself unless it is known."""
+        name = "+".join(sequence.value for sequence in subset)
+        key = key_of(row, name, self.predictor.weights.sha256, repr(self.settings))
+        if key in self.known:
+            return key, None
+        if row.case != self._of:
+            self._of, self._poses = row.case, Poses()
+        return key, _look(key, row, subset, self.predictor, self.settings, self._poses)
+
+
+def _observed(
+    work: list[tuple[ManifestRow, Subset]], observer: Observer, processes: int
+) -> Generator[tuple[str, Record | None]]:
+    """The looks in their order, as they are made."""
+    if processes == 1:
+        yield from (observer.look(row, subset) for row, subset in work)
+        return
+    # Started afresh: a fork of a process in which other threads run may hang. Ctrl-C is for this process alone.
+    fresh = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, fresh, _begin, (observer, max(1, (os.cpu_count() or 1) // processes)))
+    try:
+        yield from pool.map(_look_again, work)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+#: Of a process that makes looks for another one.
+_OBSERVERS: list[Observer] = []
+
+
+def _begin(observer: Observer, threads: int) -> None:
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    _OBSERVERS[:] = [observer]
+
+
+def _look_again(look: tuple[ManifestRow, Subset]) -> tuple[str, Record | None]:
+    return _OBSERVERS[0].look(*look)
+
+
+def _stage(done: int, total: int, new: int, seconds: float) -> str:
+    """Such as "look 3 of 20, 1 min 05 s left"; how long is known from those that were made, not from those kept."""
+    now = f"look {min(done + 1, total)} of {total}"
+    if not new:
+        return now
+    minutes, rest = divmod(round((total - done) * seconds / new), 60)
+    return f"{now}, {minutes} min {rest:02d} s left"
+
+
+def _subsets(row: ManifestRow, which: str) -> Iterator[Subset]:
+    there = tuple(sequence for sequence in MRSequence if sequence in row.paths)
+    if which == "prevalence":
+        yield there
+        return
+    for count in range(1, len(there) + 1):
+        yield from itertools.combinations(there, count)
+
+
+def segment_look(
+    row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings, poses: Poses | None = None
+) -> Look:
+    """Segment a case with some of its sequences.
+
+    Args:
+        row: of the manifest.
+        subset: which of its sequences.
+        predictor: the weights under test.
+        settings: threshold, minimum volume, registration.
+        poses: of the same case, as far as they are known; new ones are added.
+
+    Raises:
+        InputError: the row has no labels, or the images do not fit together.
+    """
+    from ..inference import segment_case
+
+    if row.labels is None:
+        raise InputError(f"Case {row.case} has no labels.", "Fill the manifest's column 'labels'.")
+    case = read_case({sequence: row.paths[sequence] for sequence in subset}, name=row.case, labels=row.labels)
+    assert case.labels is not None
+    result = segment_case(case, predictor, settings, poses=poses)
+    probability = onto_labels(result.probability, case, result.prepared)
+    return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
+
+
+def mask_at(probability: sitk.Image, threshold: float, minimum_volume_mm3: float) -> sitk.Image:
+    """uint8, 1 in every candidate from this threshold and of at least this volume."""
+    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=minimum_volume_mm3)
+    found = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
+    found.CopyInformation(probability)
+    return found
+
+
+def _look(
+    key: str, row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings, poses: Poses
+) -> Record:
+    look = segment_look(row, subset, predictor, settings, poses)
+    labels, probability, result = look.case.labels, look.probability, look.result
+    assert labels is not None
+    found = {each: mask_at(probability, each, result.minimum_volume_mm3) for each in THRESHOLDS}
+    return Record(
+        key=key,
+        case=row.case,
+        centre=row.centre,
+        sequences="+".join(sequence.value for sequence in subset),
+        score=score_case(row.case, labels, mask_at(probability, result.threshold, result.minimum_volume_mm3)),
+        sweep={f"{each:g}": count_case(labels, mask) for each, mask in found.items()},
+        reliability=reliability_of(probability, labels),
+        facts=facts_of(row),
+        seconds=round(sum(result.seconds.values()), 3),
+    )
