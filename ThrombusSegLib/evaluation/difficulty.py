@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +20,7 @@ import SimpleITK as sitk
 from ..case import ManifestRow, read_image
 from ..case.case import read_labels
 from ..errors import InputError
+from ..processes import start_processes
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from ..version import __version__
@@ -196,5 +196,5 @@ def _measured(rows: list[ManifestRow], settings: FloorSettings, processes: int) 
         for row in rows:
             yield read_facts(row, settings)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    with start_processes(processes) as pool:
         yield from pool.map(read_facts, rows, [settings] * len(rows))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Container, Generator, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +18,7 @@ from ..errors import InputError
 from ..inference.result import SegmentResult, SegmentSettings
 from ..lesions import CandidateSettings, find_candidates
 from ..preprocess import Poses, onto_labels
+from ..processes import start_processes
 from ..progress import Progress, report, silent
 from ..sequences import Sequence as MRSequence
 from .matching import count_case, score_case
@@ -108,9 +106,7 @@ def _observed(
     if processes == 1:
         yield from (observer.look(row, subset) for row, subset in work)
         return
-    # Started afresh: a fork of a process in which other threads run may hang. Ctrl-C is for this process alone.
-    fresh = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, fresh, _begin, (observer, max(1, (os.cpu_count() or 1) // processes)))
+    pool = start_processes(processes, _begin, observer, max(1, (os.cpu_count() or 1) // processes))
     try:
         yield from pool.map(_look_again, work)
     finally:
@@ -124,7 +120,6 @@ _OBSERVERS: list[Observer] = []
 def _begin(observer: Observer, threads: int) -> None:
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     _OBSERVERS[:] = [observer]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import SimpleITK as sitk
 
 from ..case import ManifestRow, write_manifest
 from ..errors import InputError
+from ..processes import start_processes
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from .centres import Centre, centre_names, find_centre
@@ -22,7 +20,6 @@ from .real import RealShapes
 from .simulate import SimulatedCase, simulate_case
 from .stroke import NO_SHAPES
 
-_IGNORE_INTERRUPT = (signal.SIGINT, signal.SIG_IGN)
 #: What `centre="all"` means: every bundled centre but the one of the sample case.
 SAMPLE = "sample"
 
@@ -115,8 +112,7 @@ def _written(orders: list[_Order], processes: int) -> Iterator[None]:
     if processes == 1:
         yield from map(_simulate_and_write, orders)
         return
-    # Started afresh: a fork of a process in which other threads run may hang. Ctrl-C is for this process alone.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), signal.signal, _IGNORE_INTERRUPT)
+    pool = start_processes(processes)
     try:
         yield from pool.map(_simulate_and_write, orders)
     finally:

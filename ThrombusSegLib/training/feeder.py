@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import SimpleITK as sitk
 import torch
 
 from ..errors import MachineError
+from ..processes import start_processes
 from .crops import Batch, draw_batch
 from .distributed import World
 from .settings import TrainSettings
@@ -148,9 +148,7 @@ def _draw_now(source: Source, settings: TrainSettings, wish: _Wish, places: list
 def _processes(
     count: int, source: Source, settings: TrainSettings, *, polite: bool, leaving: Event | None = None
 ) -> ProcessPoolExecutor:
-    # Started afresh, not forked: a fork of a process in which torch computes with threads may hang.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, context, initializer=_begin, initargs=(source, settings, polite, leaving))
+    return start_processes(count, _begin, source, settings, polite, leaving)
 
 
 #: In a process that prepares: what it was given at its start.
@@ -158,8 +156,6 @@ _given: dict[str, Any] = {}
 
 
 def _begin(source: Source, settings: TrainSettings, polite: bool, leaving: Event | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training process is told, and ends this one
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
     if leaving is not None:
         threading.Thread(target=_leave_when, args=(leaving,), daemon=True).start()
     torch.set_num_threads(1)
@@ -168,14 +164,6 @@ def _begin(source: Source, settings: TrainSettings, polite: bool, leaving: Event
         with contextlib.suppress(OSError):
             os.nice(10)  # the network comes first
     _given.update(source=source, settings=settings)
-
-
-def _leave_with_parent() -> None:
-    """End when the training process has ended, even if it was killed and could tell nobody."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _leave_when(leaving: Event) -> None:
