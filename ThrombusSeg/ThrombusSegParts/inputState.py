@@ -10,7 +10,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .inputGuess import Candidate, Origin, tagsOf
+from .inputGuess import Candidate, Origin, differenceOf, tagsOf
 from .nodesToFiles import worldMatrix
 
 #: The first of these that is present is the reference, as in ThrombusSegLib.preprocess.prepare (a test compares them).
@@ -60,15 +60,6 @@ def stateOf(sequence: str, node: Any, reference: str, referenceNode: Any, origin
     return _geometry(node, reference, referenceNode)
 
 
-def differenceOf(one: Origin, other: Origin) -> str:
-    """ "patient" or "study" where two volumes are known to differ in it; empty where they do not, or nobody knows."""
-    if one.patient and other.patient and one.patient != other.patient:
-        return "patient"
-    if one.study and other.study and one.study != other.study:
-        return "study"
-    return ""
-
-
 def _geometry(node: Any, reference: str, referenceNode: Any) -> RowState:
     one, other = worldMatrix(node), worldMatrix(referenceNode)
     if one is None or other is None:
@@ -103,6 +94,19 @@ def bounds(node: Any, ijkToWorld: vtk.vtkMatrix4x4) -> list[tuple[float, float]]
 
 def _overlap(one: list[tuple[float, float]], other: list[tuple[float, float]]) -> bool:
     return all(max(a[0], b[0]) < min(a[1], b[1]) for a, b in zip(one, other, strict=True))
+
+
+def differingRows(sequence: str, mine: Mapping[str, Candidate]) -> list[str]:
+    """Sentences on rows whose volume is known to belong to another patient or study than that of this row."""
+    origin, found = mine[sequence].origin, []
+    texts = {
+        "patient": _("Belongs to another patient than the volume of {rows}."),
+        "study": _("Belongs to another study than the volume of {rows}."),
+    }
+    for difference, text in texts.items():
+        rows = [each for each, other in mine.items() if differenceOf(origin, other.origin) == difference]
+        found += [text.format(rows=", ".join(rows))] if rows else []
+    return found
 
 
 def doubts(sequence: str, candidate: Candidate) -> list[str]:

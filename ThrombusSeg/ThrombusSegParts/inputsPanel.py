@@ -12,8 +12,9 @@ import vtk
 from slicer.i18n import tr as _
 
 from .absenceCost import costText, evaluationOf
-from .inputGuess import Candidate, assign, candidateOf, candidatesIn, rivals, strangers
-from .inputState import RowState, differenceOf, doubts, referenceOf, stateOf
+from .arrivals import Arrivals
+from .inputGuess import Candidate, assign, candidateOf, candidatesIn, differenceOf, rivals, strangers
+from .inputState import RowState, differingRows, doubts, referenceOf, stateOf
 from .nodesToFiles import whyUnusable
 from .panelPart import PanelPart
 from .parameterNode import ThrombusSegParameterNode, chosenVolumes
@@ -43,6 +44,9 @@ class InputsPanel(PanelPart):
         self.widget.setMRMLScene(slicer.mrmlScene)
         self._mainUi, self._isBusy = mainUi, isBusy
         self._written: dict[str, str] = {}
+        self._arrivals = Arrivals()
+        self._choices: ThrombusSegParameterNode | None = None  # also while another module is open
+        self._kept: tuple[dict[str, Any], str, dict[str, str]] | None = None  # while a scene is being added
         self._combined: frozenset[str] = frozenset()
         self._evaluation: tuple[str, dict[str, Any]] | None = None
         self._problem = ""
@@ -62,6 +66,9 @@ class InputsPanel(PanelPart):
         for event, callback in (
             (scene.NodeAddedEvent, self._onNodeAdded),
             (scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved),
+            (scene.StartImportEvent, self._onStartImport),
+            (scene.EndImportEvent, self._onEndImport),
+            (scene.EndCloseEvent, self._onEndClose),
         ):
             self._observers.append((scene, scene.AddObserver(event, callback)))
 
@@ -86,11 +93,41 @@ class InputsPanel(PanelPart):
         """From now on these are the choices."""
         super().setParameterNode(parameterNode)
         if parameterNode is not None:
+            self._choices = parameterNode
+            self._restoreRows()
             self.fill()
+
+    def _onStartImport(self, caller: Any, event: str) -> None:
+        """A scene that is added brings its own choices, and the one node that holds them is written over."""
+        self._arrivals.separate()
+        choices = self._choices
+        if choices is not None and slicer.mrmlScene.IsNodePresent(choices.parameterNode):
+            rows, decided = chosenVolumes(choices), choices.decidedSequences
+            isUsed = decided or any(node is not None for node in rows.values())
+            self._kept = (rows, decided, dict(self._written)) if isUsed else None
+
+    def _onEndImport(self, caller: Any, event: str) -> None:
+        self._arrivals.separate()
+
+    def _onEndClose(self, caller: Any, event: str) -> None:
+        self._kept = None
+
+    def _restoreRows(self) -> None:
+        """What stood in the rows before a scene was added to this one stays there; what it brought stays out."""
+        if self._kept is None or slicer.mrmlScene.IsImporting():
+            return
+        (rows, decided, self._written), self._kept = self._kept, None
+        for sequence, node in rows.items():
+            isThere = node is not None and slicer.mrmlScene.IsNodePresent(node)
+            setattr(self.parameterNode, f"volume{sequence}", node if isThere else None)
+        self.parameterNode.decidedSequences = decided
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeAdded(self, caller: Any, event: str, node: Any) -> None:
-        if self.parameterNode is not None and node.IsA("vtkMRMLScalarVolumeNode"):
+        if not node.IsA("vtkMRMLScalarVolumeNode"):
+            return
+        self._arrivals.note(node, bool(slicer.mrmlScene.IsImporting()))
+        if self.parameterNode is not None:
             self._timer.start()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -134,13 +171,15 @@ class InputsPanel(PanelPart):
             return
         self._noteChoices()
         chosen, decided = chosenVolumes(self.parameterNode), self.decided()
-        candidates = candidatesIn(slicer.mrmlScene)
-        kept = {each: chosen[each] for each in decided}
-        guesses = assign(candidates, kept) if kept else assign(candidates, self._home(chosen, candidates))
-        for sequence, candidate in guesses.items():
+        candidates = self._candidates()
+        filled = {sequence: node for sequence, node in chosen.items() if node is not None or sequence in decided}
+        for sequence, candidate in assign(candidates, filled if decided else self._home(chosen, candidates)).items():
             if sequence not in decided and chosen[sequence] is not candidate.node:
                 self._choose(sequence, candidate.node)
         self.update(False)
+
+    def _candidates(self) -> list[Candidate]:
+        return candidatesIn(slicer.mrmlScene, self._arrivals.groups(slicer.mrmlScene))
 
     @staticmethod
     def _home(chosen: dict[str, Any], candidates: list[Candidate]) -> dict[str, Any]:
@@ -181,7 +220,7 @@ class InputsPanel(PanelPart):
         self._filling = True
         self._noteChoices()
         volumes = {each: node for each, node in chosenVolumes(self.parameterNode).items() if node is not None}
-        candidates = {each.node.GetID(): each for each in candidatesIn(slicer.mrmlScene)}
+        candidates = {each.node.GetID(): each for each in self._candidates()}
         mine = {each: candidates.get(node.GetID()) or candidateOf(node) for each, node in volumes.items()}
         reference = referenceOf(volumes)
         for sequence in SEQUENCES:
@@ -199,10 +238,12 @@ class InputsPanel(PanelPart):
     def _showRow(self, sequence: str, mine: dict[str, Candidate], reference: str, others: list[Candidate]) -> None:
         candidate = mine.get(sequence)
         state, warnings, reason = RowState("absent", _("No volume is chosen.")), [], ""
-        if candidate is not None:
+        if candidate is None:
+            warnings = self._leftOut(sequence, mine, others)
+        else:
             state, warnings = self._stateAndWarnings(sequence, candidate, mine[reference], reference)
             reason = self._reason(sequence, candidate)
-            warnings = [*warnings, *self._others(sequence, candidate, others)]
+            warnings = [*differingRows(sequence, mine), *warnings, *self._others(sequence, candidate, others)]
         selector = getattr(self.ui, f"selector{sequence}")
         selector.setToolTip("\n".join(filter(None, (getattr(self.ui, f"label{sequence}").toolTip, reason))))
         self._mark(getattr(self.ui, f"inputState{sequence}"), state.key, state.text)
@@ -214,10 +255,29 @@ class InputsPanel(PanelPart):
             return []
         found = [(_("Would fit too: {names}."), rivals(candidate, sequence, others))]
         if not self.decided():
+            apart = list(strangers(candidate, sequence, others))
             text = _("Another study in the scene has {names} for this row.")
-            found.append((text, strangers(candidate, sequence, others)))
+            found.append((text, [each for each in apart if each.origin.known]))
+            text = _("{names} would fit too; nothing says whether it shows the same patient.")
+            found.append((text, [each for each in apart if not each.origin.known]))
         named = [(text, ", ".join(each.node.GetName() for each in fitting)) for text, fitting in found]
         return [text.format(names=names) for text, names in named if names]
+
+    def _leftOut(self, sequence: str, mine: dict[str, Candidate], others: list[Candidate]) -> list[str]:
+        """What would fit a row that is empty although nobody has decided so: it might be of another patient."""
+        if sequence in self.decided() or not mine:
+            return []
+        rows = {each.node.GetID(): each.origin for each in mine.values()}
+        names: dict[bool, list[str]] = {True: [], False: []}
+        for each in others:
+            if each.sequence == sequence and each.node.GetID() not in rows:
+                isOther = any(differenceOf(each.origin, origin) for origin in rows.values())
+                names[isOther].append(each.node.GetName())
+        texts = {
+            True: _("Left empty: {names} belongs to another patient or study."),
+            False: _("Left empty: {names} would fit, but nothing says that it shows the same patient."),
+        }
+        return [texts[isOther].format(names=", ".join(found)) for isOther, found in names.items() if found]
 
     def _stateAndWarnings(
         self, sequence: str, candidate: Candidate, reference: Candidate, name: str
