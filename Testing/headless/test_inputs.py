@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
+import vtk  # noqa: E402
 
 FIGURES = {
     "detection_rate": {"value": 0.8, "low": 0.7, "high": 0.9},
@@ -350,3 +351,67 @@ def test_two_patients_in_the_rows_are_told_in_each_row(panel, headless, tools, s
     choices.volumeTOF, rows = None, chosen(panel)
     panel.inputsPanel.fill()
     assert chosen(panel) == rows, "the program adds nothing to it"
+
+
+def test_the_same_volume_in_two_rows_is_told_at_once(panel, load) -> None:
+    nodes = load("swi", "dwi", "adc")
+    panel.inputsPanel.fill()
+    choices, ui, main = panel._parameterNode, panel.inputsPanel.ui, panel.ui
+    assert main.segmentButton.enabled and not main.problemLabel.visible
+    choices.volumeDWI = nodes["swi"]
+    for label in (ui.inputStateSWI, ui.inputStateDWI):
+        assert label.pixmap == "twice" and label.toolTip == "The same volume is chosen for SWI and DWI."
+    assert ui.inputStateADC.pixmap == "same", "what is right is not told to be wrong"
+    said = "Choose another volume for SWI or DWI, or none: the same one is chosen for each of them."
+    assert main.problemLabel.visible and main.problemLabel.text == main.segmentButton.toolTip == said
+    assert not main.segmentButton.enabled
+    choices.volumeSWI = None
+    assert main.segmentButton.enabled and not main.problemLabel.visible
+    assert main.segmentButton.toolTip == "Find the thrombus on the chosen sequences"
+
+
+def test_a_volume_that_lies_elsewhere_stops_the_button_until_it_is_moved(panel, headless, load) -> None:
+    nodes = load("swi", "dwi")
+    panel.inputsPanel.fill()
+    main, transform = panel.ui, headless.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 900.0)
+    transform.SetMatrixTransformToParent(matrix)
+    nodes["dwi"].SetAndObserveTransformNodeID(transform.GetID())
+    moved(panel)
+    assert main.problemLabel.text == "Choose another volume for DWI, or none: it does not overlap SWI in space."
+    assert main.problemLabel.visible and not main.segmentButton.enabled
+    assert panel.inputsPanel.ui.inputStateDWI.pixmap == "apart"
+    matrix.SetElement(0, 3, 3.0)
+    transform.SetMatrixTransformToParent(matrix)
+    moved(panel)
+    assert main.segmentButton.enabled and not main.problemLabel.visible
+    panel.exit()
+    nodes["dwi"].SetAndObserveTransformNodeID(None)
+    assert not panel.inputsPanel._timer.isActive and panel.inputsPanel._watched == []
+
+
+def moved(panel) -> None:
+    """The timer that a change of a chosen volume starts."""
+    assert panel.inputsPanel._timer.isActive
+    panel.inputsPanel.fill()
+
+
+def test_a_bent_reference_is_told_in_its_own_row(panel, headless, load) -> None:
+    nodes = load("swi", "dwi")
+    panel.inputsPanel.fill()
+    bent, ui = headless.scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode"), panel.inputsPanel.ui
+    nodes["swi"].SetAndObserveTransformNodeID(bent.GetID())
+    moved(panel)
+    assert ui.inputStateSWI.pixmap == "bent" and "not linear" in ui.inputStateSWI.toolTip
+    assert panel.ui.problemLabel.text.startswith("Harden the transform of the volume of SWI")
+    assert ui.inputStateDWI.toolTip == "Not compared: the volume of SWI cannot be used."
+
+
+def test_a_volume_without_voxels_stops_the_button(panel, headless, load) -> None:
+    load("swi")
+    panel.inputsPanel.fill()
+    panel._parameterNode.volumeTOF = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
+    assert panel.ui.problemLabel.text == "Choose another volume for TOF, or none: this one cannot be used."
+    assert panel.inputsPanel.ui.inputStateTOF.toolTip == "The volume chosen for TOF has no voxels."
+    assert not panel.ui.segmentButton.enabled

@@ -201,14 +201,24 @@ def stage_inputs(driver: Driver) -> None:
 
 
 def stage_wrong(driver: Driver) -> None:
-    """The same volume for two sequences: a sentence on the panel, no dialog, no run."""
-    parameters = driver.panel.logic.getParameterNode()
+    """The same volume for two sequences, then one that lies elsewhere: a sentence beneath the button, which waits."""
+    parameters, label, button = driver.panel.logic.getParameterNode(), driver.ui.problemLabel, driver.ui.segmentButton
     dwi = parameters.volumeDWI
     parameters.volumeDWI = parameters.volumeSWI
-    driver.press(driver.ui.segmentButton)
-    driver.report["wrong"] = [driver.ui.stageLabel.text, driver.panel.logic.isBusy()]
+    driver.settle()
+    driver.report["wrong"] = [bool(label.visible) and label.text, bool(button.enabled)]
     driver.photograph("wrong")
     parameters.volumeDWI = dwi
+    away = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = [[1, 0, 0, 900], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    away.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    dwi.SetAndObserveTransformNodeID(away.GetID())
+    driver.wait(lambda: not button.enabled, 5)
+    driver.report["apart"] = bool(label.visible) and label.text
+    driver.photograph("apart")
+    slicer.mrmlScene.RemoveNode(away)
+    driver.wait(lambda: button.enabled, 5)
+    driver.report["mended"] = bool(button.enabled) and not label.visible
 
 
 def stage_run(driver: Driver) -> None:

@@ -103,10 +103,11 @@ def test_sample_case_is_loaded_by_sample_data(report: dict) -> None:
     assert report["loaded"] == [f"Sample {name}" for name in ("SWI", "DWI", "ADC", "FLAIR", "TOF")]
 
 
-def test_a_wrong_choice_is_a_sentence_and_no_dialog(report: dict) -> None:
-    """A dialog would have stopped the script for ever."""
-    sentence, busy = report["wrong"]
-    assert sentence.startswith("The same volume is chosen for SWI and DWI.") and not busy
+def test_a_wrong_row_is_a_sentence_beneath_the_button_until_it_is_mended(report: dict) -> None:
+    sentence, canSegment = report["wrong"]
+    assert sentence.startswith("Choose another volume for SWI or DWI, or none") and not canSegment
+    assert report["apart"] == "Choose another volume for DWI, or none: it does not overlap SWI in space."
+    assert report["mended"] is True
 
 
 def test_run_goes_on_in_another_module_and_tells_its_stages(report: dict) -> None:

@@ -14,9 +14,9 @@ from slicer.i18n import tr as _
 from .absenceCost import costText, evaluationOf
 from .arrivals import Arrivals
 from .inputGuess import Candidate, assign, candidateOf, candidatesIn, differenceOf, rivals, strangers
-from .inputState import RowState, differingRows, doubts, referenceOf, stateOf
-from .nodesToFiles import whyUnusable
+from .inputState import RowState, differingRows, doubts, faultOf, referenceOf, stateOf
 from .panelPart import PanelPart
+from .panelTexts import segmentTip
 from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .sequences import SEQUENCES
 from .workerPython import chosenWeights
@@ -30,7 +30,7 @@ class InputsPanel(PanelPart):
 
     Args:
         parentLayout: of the collapsible section in the main form.
-        mainUi: of the main form: its Segment button waits for a deliberate choice where patients would be mixed.
+        mainUi: of the main form: its Segment button waits while something is wrong with a row, which is said beneath it.
         resourcePath: of the module's widget: path of a file in the module's Resources.
         isBusy: whether a segmentation runs.
     """
@@ -48,8 +48,8 @@ class InputsPanel(PanelPart):
         self._choices: ThrombusSegParameterNode | None = None  # also while another module is open
         self._kept: tuple[dict[str, Any], str, dict[str, str]] | None = None  # while a scene is being added
         self._combined: frozenset[str] = frozenset()
+        self._watched: list[tuple[Any, list[int]]] = []
         self._evaluation: tuple[str, dict[str, Any]] | None = None
-        self._problem = ""
         self._filling = False
         self._timer = qt.QTimer()
         self._timer.setInterval(_FILL_MILLISECONDS)
@@ -75,6 +75,7 @@ class InputsPanel(PanelPart):
     def close(self) -> None:
         """The panel goes."""
         self._timer.stop()
+        self._watch([])
         for scene, tag in self._observers:
             scene.RemoveObserver(tag)
         self._observers = []
@@ -96,6 +97,8 @@ class InputsPanel(PanelPart):
             self._choices = parameterNode
             self._restoreRows()
             self.fill()
+        else:
+            self._watch([])
 
     def _onStartImport(self, caller: Any, event: str) -> None:
         """A scene that is added brings its own choices, and the one node that holds them is written over."""
@@ -138,6 +141,20 @@ class InputsPanel(PanelPart):
         for sequence, chosen in chosenVolumes(self.parameterNode).items():
             if chosen is node:
                 self._choose(sequence, None)
+
+    def _watch(self, nodes: list[Any]) -> None:
+        """From now on look again when one of these is moved, or otherwise changed."""
+        if [node for node, _tags in self._watched] == nodes:
+            return
+        for node, tags in self._watched:
+            for tag in tags:
+                node.RemoveObserver(tag)
+        events = (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent)
+        self._watched = [(node, [node.AddObserver(event, self._onVolumeChanged) for event in events]) for node in nodes]
+
+    def _onVolumeChanged(self, caller: Any, event: str) -> None:
+        if self.parameterNode is not None:
+            self._timer.start()
 
     def _choose(self, sequence: str, node: Any) -> None:
         """A choice of the program; whatever else changes a row is the user's choice, or a script's."""
@@ -222,10 +239,9 @@ class InputsPanel(PanelPart):
         volumes = {each: node for each, node in chosenVolumes(self.parameterNode).items() if node is not None}
         candidates = {each.node.GetID(): each for each in self._candidates()}
         mine = {each: candidates.get(node.GetID()) or candidateOf(node) for each, node in volumes.items()}
-        reference = referenceOf(volumes)
-        for sequence in SEQUENCES:
-            self._showRow(sequence, mine, reference, list(candidates.values()))
-        self._showProblem(mine, busy)
+        self._watch(list(dict.fromkeys(volumes.values())))
+        problems = [self._showRow(sequence, mine, list(candidates.values())) for sequence in SEQUENCES]
+        self._showProblem(mine, next(filter(None, problems), ""), busy)
         self.ui.inputCostLabel.text = costText(self._evaluationInUse(), volumes)
         self._filling = False
 
@@ -235,19 +251,21 @@ class InputsPanel(PanelPart):
             self._evaluation = (weights, evaluationOf(weights))
         return self._evaluation[1]
 
-    def _showRow(self, sequence: str, mine: dict[str, Candidate], reference: str, others: list[Candidate]) -> None:
+    def _showRow(self, sequence: str, mine: dict[str, Candidate], others: list[Candidate]) -> str:
+        """What is to be done about it before anything can be segmented; empty if nothing."""
         candidate = mine.get(sequence)
         state, warnings, reason = RowState("absent", _("No volume is chosen.")), [], ""
         if candidate is None:
             warnings = self._leftOut(sequence, mine, others)
         else:
-            state, warnings = self._stateAndWarnings(sequence, candidate, mine[reference], reference)
+            state, warnings = self._stateAndWarnings(sequence, mine)
             reason = self._reason(sequence, candidate)
             warnings = [*differingRows(sequence, mine), *warnings, *self._others(sequence, candidate, others)]
         selector = getattr(self.ui, f"selector{sequence}")
         selector.setToolTip("\n".join(filter(None, (getattr(self.ui, f"label{sequence}").toolTip, reason))))
         self._mark(getattr(self.ui, f"inputState{sequence}"), state.key, state.text)
         self._mark(getattr(self.ui, f"inputWarning{sequence}"), "warning" if warnings else "", "\n".join(warnings))
+        return state.problem
 
     def _others(self, sequence: str, candidate: Candidate, others: list[Candidate]) -> list[str]:
         """What else a row that nobody has decided on could hold; of other studies only while no row is decided."""
@@ -279,17 +297,18 @@ class InputsPanel(PanelPart):
         }
         return [texts[isOther].format(names=", ".join(found)) for isOther, found in names.items() if found]
 
-    def _stateAndWarnings(
-        self, sequence: str, candidate: Candidate, reference: Candidate, name: str
-    ) -> tuple[RowState, list[str]]:
-        wrong = whyUnusable(candidate.node)
-        if wrong:
-            return RowState("unusable", wrong.format(sequence=sequence)), []
-        if whyUnusable(reference.node):
+    def _stateAndWarnings(self, sequence: str, mine: dict[str, Candidate]) -> tuple[RowState, list[str]]:
+        volumes = {each: candidate.node for each, candidate in mine.items()}
+        candidate, name = mine[sequence], referenceOf(volumes)
+        fault = faultOf(sequence, volumes)
+        if fault is not None:
+            return fault, []
+        wrong = faultOf(name, volumes)
+        if wrong is not None and wrong.key != "twice":
             text = _("Not compared: the volume of {reference} cannot be used.")
-            return RowState("absent", text.format(reference=name)), []
-        origins = (candidate.origin, reference.origin)
-        return stateOf(sequence, candidate.node, name, reference.node, origins), doubts(sequence, candidate)
+            return RowState("absent", text.format(reference=name)), doubts(sequence, candidate)
+        origins = (candidate.origin, mine[name].origin)
+        return stateOf(sequence, candidate.node, name, mine[name].node, origins), doubts(sequence, candidate)
 
     def _reason(self, sequence: str, candidate: Candidate) -> str:
         if sequence in self.decided():
@@ -300,8 +319,11 @@ class InputsPanel(PanelPart):
         label.setPixmap(markIcon(key))
         label.setToolTip(text)
 
-    def _showProblem(self, mine: dict[str, Candidate], busy: bool) -> None:
-        """Volumes of several patients are combined only after a deliberate choice, made for exactly these."""
+    def _showProblem(self, mine: dict[str, Candidate], problem: str, busy: bool) -> None:
+        """Volumes of several patients are combined only after a deliberate choice, made for exactly these.
+
+        What is wrong with a row is said beneath the button, which waits until that is mended.
+        """
         origins = [each.origin for each in mine.values()]
         differences = {differenceOf(one, other) for one in origins for other in origins} - {""}
         nodes = frozenset(each.node.GetID() for each in mine.values())
@@ -314,11 +336,12 @@ class InputsPanel(PanelPart):
         self.ui.inputProblemLabel.setVisible(bool(differences))
         self.ui.inputCombineCheckBox.setVisible(bool(differences))
         self.ui.inputCombineCheckBox.checked = allowed
-        if differences and not allowed and not busy:
-            self._mainUi.segmentButton.enabled = False
-            self._mainUi.segmentButton.toolTip = text
-        elif not busy:
-            self._mainUi.segmentButton.enabled = bool(mine)
+        self._mainUi.problemLabel.text = problem
+        self._mainUi.problemLabel.setVisible(bool(problem))
+        wrong = problem or ("" if allowed else text)
+        if not busy:
+            self._mainUi.segmentButton.enabled = bool(mine) and not wrong
+            self._mainUi.segmentButton.toolTip = wrong or segmentTip(bool(mine))
 
 
 def markIcon(key: str) -> Any:
@@ -330,6 +353,8 @@ def markIcon(key: str) -> Any:
         "registered": qt.QStyle.SP_BrowserReload,
         "apart": qt.QStyle.SP_MessageBoxCritical,
         "stranger": qt.QStyle.SP_MessageBoxCritical,
+        "twice": qt.QStyle.SP_MessageBoxCritical,
+        "bent": qt.QStyle.SP_MessageBoxCritical,
         "unusable": qt.QStyle.SP_MessageBoxCritical,
         "warning": qt.QStyle.SP_MessageBoxWarning,
     }
