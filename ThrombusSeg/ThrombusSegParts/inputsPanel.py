@@ -30,7 +30,7 @@ class InputsPanel(PanelPart):
 
     Args:
         parentLayout: of the collapsible section in the main form.
-        mainUi: of the main form: its Segment button waits while something is wrong with a row, which is said beneath it.
+        mainUi: of the main form: its Segment button waits while something is wrong with a row, as is said beneath it.
         resourcePath: of the module's widget: path of a file in the module's Resources.
         isBusy: whether a segmentation runs.
     """

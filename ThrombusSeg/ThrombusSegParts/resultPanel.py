@@ -20,6 +20,7 @@ from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
 from .parameterNode import chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
+from .resultChoice import ResultChoice, hideOthers
 from .resultToScene import ATTRIBUTE, SegmentationResult
 
 #: Of the table, pixels: Qt's own minimum is wider than the candidate's number.
@@ -39,6 +40,8 @@ class ResultPanel(PanelPart):
         self._compared: list[str] = []  # sequences and volumes that are side by side
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
+        self._isOfScene = True  # what comes next was shown when the scene was saved, and stays as it was saved
+        self._choice = ResultChoice(ui, lambda: self.segmentation, self.choose)
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
         ui.candidatesTable.horizontalHeader().setHighlightSections(False)  # a bold header is a wider one
         ui.candidatesTable.connect("clicked(QModelIndex)", lambda index: self.jumpToRow(index.row()))
@@ -77,8 +80,17 @@ class ResultPanel(PanelPart):
         if self.segmentation is None:
             self.ui.resultLabel.text = _("No result.")
 
+    def choose(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Show another of the results in the scene."""
+        if self.parameterNode is not None and segmentation is not None:
+            self.parameterNode.segmentation = segmentation
+
     def forgetResult(self) -> None:
         """The scene was closed or replaced; a result in the new one is told of when it is chosen."""
+        self._isOfScene = True
+        self._forget()
+
+    def _forget(self) -> None:
         self._relabeler = self._said = None
         self.ui.resultLabel.text = _("No result yet.")
 
@@ -96,10 +108,12 @@ class ResultPanel(PanelPart):
         segmentation = self.segmentation
         if self._relabeler is not None and self._relabeler.segmentation is not segmentation:
             self._relabeler = None
-        if segmentation is not None and segmentation is not self._said:  # of an earlier session, or a loaded scene
-            self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
+        if segmentation is not None and segmentation is not self._said:
+            self._change(segmentation)
         elif segmentation is None and self._said is not None:  # it was deleted, or another choice was made
-            self.forgetResult()
+            self._forget()
+        self._isOfScene = False
+        self._choice.update()
         self._filling = True
         self._updateMaps()
         self._updateSliders(busy)
@@ -109,6 +123,21 @@ class ResultPanel(PanelPart):
         self._filling = False
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
             setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
+
+    def _change(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Another result, of an earlier session, of a loaded scene, or chosen; no other one lies over it."""
+        before = self._said
+        self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
+        hideOthers(segmentation)
+        if self._isOfScene:
+            return
+        if segmentation.GetDisplayNode() is not None:
+            segmentation.GetDisplayNode().SetVisibility(True)
+            showInfarct(segmentation.GetDisplayNode(), bool(self.ui.infarctCheckBox.checked))
+        if before is None or referenceOf(before) is not referenceOf(segmentation):
+            showReference(segmentation)
+            self._jump(candidatesOf(segmentation), 0)
+        self._show3D(segmentation)
 
     def onMapChosen(self, index: int) -> None:
         """Called when another map is chosen in the list, also by the program."""
@@ -169,6 +198,7 @@ class ResultPanel(PanelPart):
     def close(self) -> None:
         """The panel goes."""
         self._ownLayout.stop()
+        self._choice.close()
 
     def _compare(self) -> None:
         self._compared = self._identifiers()
