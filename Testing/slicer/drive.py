@@ -283,6 +283,38 @@ def stage_nothing(driver: Driver) -> None:
     driver.album("nothing-found")
 
 
+def stage_several(driver: Driver) -> None:
+    """Two results on the same volumes, and the list that chooses; saved, added to another patient, and loaded again."""
+    load_again(driver)
+    driver.segment()
+    driver.idle()
+    first = driver.panel.logic.getParameterNode().segmentation
+    first.SetName("To be shown on Monday")  # somebody has worked on it
+    driver.segment(options={"threshold": 0.9})
+    driver.idle()
+    results, slider = driver.ui.resultComboBox, driver.ui.thresholdSlider
+    seen = [[bool(results.visible), results.currentText, slider.value]]
+    results.setCurrentIndex(1)
+    driver.settle()
+    seen.append([bool(first.GetDisplayNode().GetVisibility()), results.currentText, slider.value])
+    driver.album("several", driver.ui.resultCollapsibleButton)
+    scene = str(driver.folder / "several.mrb")
+    slicer.util.saveScene(scene)
+    load_again(driver)
+    before = {name: node.GetID() for name, node in chosen(driver.panel.logic.getParameterNode()).items()}
+    driver.panel.logic.getParameterNode().volumeTOF = before["TOF"] = None
+    slicer.util.loadScene(scene)
+    driver.settle(1.0)
+    after = {name: node and node.GetID() for name, node in chosen(driver.panel.logic.getParameterNode()).items()}
+    driver.report["rowsKept"] = [before, after, driver.ui.segmentButton.enabled]
+    driver.photograph("added-scene")
+    slicer.mrmlScene.Clear(0)
+    slicer.util.loadScene(scene)
+    driver.settle(1.0)
+    seen.append([bool(results.visible), results.currentText, slider.value])
+    driver.report["several"] = seen
+
+
 def stage_stopped(driver: Driver) -> None:
     """Cancel, an input deleted, and the scene closed while a run goes on: each ends it, and says so."""
     said = []

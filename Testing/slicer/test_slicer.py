@@ -153,6 +153,20 @@ def test_work_list_leads_from_case_to_case(report: dict) -> None:
     assert not [name for name in report["openedNext"][1] if name.startswith("case-001")], "two patients in one scene"
 
 
+def test_one_of_several_results_is_chosen_also_after_a_reload(report: dict) -> None:
+    assert report["several"] == [
+        [True, "Thrombus segmentation run 2", 0.9],
+        [True, "To be shown on Monday", report["several"][1][2]],
+        [True, "To be shown on Monday", report["several"][1][2]],
+    ]
+    assert report["several"][1][2] != 0.9, "the slider is that of the result that is shown"
+
+
+def test_a_scene_that_is_added_leaves_the_rows_as_they_are(report: dict) -> None:
+    before, after, canSegment = report["rowsKept"]
+    assert before == after and canSegment
+
+
 def test_self_test_passes(report: dict) -> None:
     assert report["selfTest"] == ["Test passed"]
 

@@ -14,11 +14,11 @@ from .candidateTable import candidatePosition
 from .layouts import Overlay, compareSequences, fitViews, isComparing, showOverlay
 from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
 from .mapTexts import mapText
-from .overlay import setOverlay, showIn3D, showInfarct
+from .overlay import isIn3D, setOverlay, showIn3D, showInfarct, tellIn3D
 from .ownLayout import OwnLayout
 from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
-from .parameterNode import chosenVolumes
+from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
 from .resultChoice import ResultChoice, hideOthers
 from .resultToScene import ATTRIBUTE, SegmentationResult
@@ -55,6 +55,12 @@ class ResultPanel(PanelPart):
     def segmentation(self) -> slicer.vtkMRMLSegmentationNode | None:
         """Of the result shown."""
         return self.parameterNode.segmentation if self.parameterNode is not None else None
+
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """From now on these are the choices."""
+        super().setParameterNode(parameterNode)
+        if parameterNode is None:
+            self._tellOf3D()  # nothing: the view is that of another module
 
     def show(self, result: SegmentationResult) -> None:
         """A new result: its sentence, the reference volume, and the most suspicious candidate in all views."""
@@ -120,6 +126,7 @@ class ResultPanel(PanelPart):
         for widget in (self.ui.infarctCheckBox, self.ui.surfaceCheckBox, self.ui.fillSlider, self.ui.outlineSlider):
             widget.enabled = segmentation is not None
         self._updateComparison()
+        self._tellOf3D()
         self._filling = False
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
             setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
@@ -175,6 +182,12 @@ class ResultPanel(PanelPart):
             showIn3D(self.segmentation, bool(shown))
             if shown:
                 lookAtFirst(self.segmentation)
+            self._tellOf3D()
+
+    def _tellOf3D(self) -> None:
+        """An empty 3D view says how a result is seen in it."""
+        isEmpty = self.segmentation is not None and not isIn3D(self.segmentation)
+        tellIn3D(_("Check 'In 3D' in the section Result to see the thrombus here.") if isEmpty else "")
 
     def _show3D(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         """What comes is seen in the 3D view as what was there before."""
