@@ -23,6 +23,7 @@ from pathlib import Path
 
 import qt
 import slicer
+import vtk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Slicer runs this file without its folder on the path
 import annotatorStages
@@ -210,8 +211,9 @@ def stage_wrong(driver: Driver) -> None:
     driver.photograph("wrong")
     parameters.volumeDWI = dwi
     away = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    matrix = [[1, 0, 0, 900], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
-    away.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 900.0)
+    away.SetMatrixTransformToParent(matrix)
     dwi.SetAndObserveTransformNodeID(away.GetID())
     driver.wait(lambda: not button.enabled, 5)
     driver.report["apart"] = bool(label.visible) and label.text
@@ -290,13 +292,13 @@ def stage_several(driver: Driver) -> None:
     driver.idle()
     first = driver.panel.logic.getParameterNode().segmentation
     first.SetName("To be shown on Monday")  # somebody has worked on it
-    driver.segment(options={"threshold": 0.9})
+    driver.segment(options={"threshold": 0.77})
     driver.idle()
     results, slider = driver.ui.resultComboBox, driver.ui.thresholdSlider
-    seen = [[bool(results.visible), results.currentText, slider.value]]
+    seen = [[bool(results.visible), results.currentText, round(slider.value, 2)]]
     results.setCurrentIndex(1)
     driver.settle()
-    seen.append([bool(first.GetDisplayNode().GetVisibility()), results.currentText, slider.value])
+    seen.append([bool(first.GetDisplayNode().GetVisibility()), results.currentText, round(slider.value, 2)])
     driver.album("several", driver.ui.resultCollapsibleButton)
     scene = str(driver.folder / "several.mrb")
     slicer.util.saveScene(scene)
@@ -311,7 +313,7 @@ def stage_several(driver: Driver) -> None:
     slicer.mrmlScene.Clear(0)
     slicer.util.loadScene(scene)
     driver.settle(1.0)
-    seen.append([bool(results.visible), results.currentText, slider.value])
+    seen.append([bool(results.visible), results.currentText, round(slider.value, 2)])
     driver.report["several"] = seen
 
 

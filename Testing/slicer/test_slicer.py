@@ -155,11 +155,11 @@ def test_work_list_leads_from_case_to_case(report: dict) -> None:
 
 def test_one_of_several_results_is_chosen_also_after_a_reload(report: dict) -> None:
     assert report["several"] == [
-        [True, "Thrombus segmentation run 2", 0.9],
+        [True, "Thrombus segmentation run 2", 0.77],
         [True, "To be shown on Monday", report["several"][1][2]],
         [True, "To be shown on Monday", report["several"][1][2]],
     ]
-    assert report["several"][1][2] != 0.9, "the slider is that of the result that is shown"
+    assert report["several"][1][2] != 0.77, "the slider is that of the result that is shown"
 
 
 def test_a_scene_that_is_added_leaves_the_rows_as_they_are(report: dict) -> None:
