@@ -289,3 +289,19 @@ def test_a_saved_scene_that_is_added_does_not_draw_two_results_over_each_other(p
     panel.resultPanel.forgetResult()
     panel._updatePanel()
     assert visible(second) == [False], "as it was saved"
+
+
+def test_views_that_an_added_scene_has_emptied_show_the_reference(panel, headless, segment, monkeypatch) -> None:
+    view = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    first, later = segment(), []
+    shown = view.GetBackgroundVolumeID()
+    monkeypatch.setattr("ThrombusSegParts.resultPanel.qt.QTimer.singleShot", lambda wait, call: later.append(call))
+    view.SetBackgroundVolumeID(None)
+    panel.resultPanel.forgetResult()
+    panel._updatePanel()
+    assert panel._parameterNode.segmentation is first and len(later) == 1
+    later[0]()
+    assert view.GetBackgroundVolumeID() == shown == panel._parameterNode.volumeSWI.GetID()
+    view.SetBackgroundVolumeID(panel._parameterNode.volumeTOF.GetID())
+    later[0]()
+    assert view.GetBackgroundVolumeID() == panel._parameterNode.volumeTOF.GetID(), "what a view shows stays"

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from .camera import lookAtFirst
 from .candidateTable import candidatePosition
 from .layouts import Overlay, compareSequences, fitViews, isComparing, showOverlay
-from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
+from .mapDisplay import candidatesOf, isAnythingShown, jumpTo, mapsOf, referenceOf, showMap, showReference
 from .mapTexts import mapText
 from .overlay import isIn3D, setOverlay, showIn3D, showInfarct, tellIn3D
 from .ownLayout import OwnLayout
@@ -137,6 +137,7 @@ class ResultPanel(PanelPart):
         self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
         hideOthers(segmentation)
         if self._isOfScene:
+            qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.fillViews)
             return
         if segmentation.GetDisplayNode() is not None:
             segmentation.GetDisplayNode().SetVisibility(True)
@@ -145,6 +146,11 @@ class ResultPanel(PanelPart):
             showReference(segmentation)
             self._jump(candidatesOf(segmentation), 0)
         self._show3D(segmentation)
+
+    def fillViews(self) -> None:
+        """A scene that was added to another one may leave all views without a volume: outlines on nothing."""
+        if self.segmentation is not None and not isAnythingShown(slicer.mrmlScene):
+            showReference(self.segmentation)
 
     def onMapChosen(self, index: int) -> None:
         """Called when another map is chosen in the list, also by the program."""
