@@ -328,6 +328,7 @@ def panel(headless, realLogic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     panel.setup()
     yield panel
     panel.inputsPanel.close()
+    panel.resultPanel.close()
     panel.reviewPanel.close()
     panel.removeObservers()
 

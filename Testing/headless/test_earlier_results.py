@@ -189,3 +189,119 @@ def test_what_a_deleted_segmentation_has_left_goes_with_the_next_run(panel, head
     assert second.GetName() == "Thrombus segmentation" and headless.scene.IsNodePresent(kept.probability)
     names = [name for name in results(headless) if not name.endswith((" run 2", " run 3"))]
     assert [name for name in names if name != "folder"] == [name for name in before if name != "folder"]
+
+
+def choose(panel, segmentation) -> None:
+    """In the list, as a user does."""
+    results = panel.ui.resultComboBox
+    place = [identifier for _text, identifier in results.items].index(segmentation.GetID())
+    results.connected["currentIndexChanged(int)"](place)
+
+
+def visible(*segmentations) -> list[bool]:
+    return [bool(each.GetDisplayNode().GetVisibility()) for each in segmentations]
+
+
+def test_one_of_several_results_is_chosen(panel, headless, segment) -> None:
+    from ThrombusSegParts.mapDisplay import candidatesOf, mapsOf
+    from ThrombusSegParts.relabel import settingsOf
+
+    view, ui = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode"), panel.ui
+    assert not ui.resultComboBox.visible and not ui.resultChoiceLabel.visible
+    first = segment()
+    assert not ui.resultComboBox.visible, "there is no choice"
+    ui.thresholdSlider.value = 0.8
+    panel.resultPanel.onLabelsWanted()
+    said = ui.resultLabel.text
+    rename(panel, first)
+    second = segment()
+    assert ui.resultComboBox.visible and ui.resultChoiceLabel.visible
+    assert [text for text, _id in ui.resultComboBox.items] == [second.GetName(), "To be shown on Monday"]
+    assert ui.resultComboBox.currentIndex == 0 and visible(first, second) == [False, True]
+    panel._parameterNode.shownMap = "SWI"
+    assert view.GetForegroundVolumeID() == mapsOf(second)["SWI"].GetID()
+    choose(panel, first)
+    assert panel._parameterNode.segmentation is first and ui.resultComboBox.currentIndex == 1
+    assert visible(first, second) == [True, False]
+    assert view.GetForegroundVolumeID() == mapsOf(first)["SWI"].GetID()
+    assert ui.candidatesTable.table is candidatesOf(first) and ui.resultLabel.text == said
+    assert ui.thresholdSlider.value == 0.8 and settingsOf(second)[0] == pytest.approx(0.0042)
+    ui.thresholdSlider.value = 0.7
+    panel.resultPanel.onLabelsWanted()
+    assert settingsOf(first)[0] == 0.7 and settingsOf(second)[0] == pytest.approx(0.0042), "of the chosen one only"
+    assert panel.reviewPanel.desk.case.segmentation is first, "the review follows"
+
+
+def test_a_result_that_is_deleted_leaves_the_list_and_the_other_can_be_shown(panel, headless, segment) -> None:
+    first = segment()
+    rename(panel, first)
+    second = segment()
+    headless.scene.RemoveNode(second)
+    panel._parameterNode.segmentation = None  # the real choices follow by themselves
+    ui = panel.ui
+    assert ui.resultComboBox.items == [("To be shown on Monday", first.GetID())] and ui.resultComboBox.visible
+    assert ui.resultComboBox.currentIndex == -1
+    choose(panel, first)
+    assert visible(first) == [True] and not ui.resultComboBox.visible
+
+
+def test_the_chosen_result_is_the_one_shown_after_a_reload(panel, headless, segment, tmp_path) -> None:
+    """The choice itself lies in the node of the choices; here the stand-in is told again."""
+    first = segment()
+    rename(panel, first)
+    segment()
+    choose(panel, first)
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    assert headless.application.SaveSceneToSlicerDataBundleDirectory(str(folder), None)
+    panel.onSceneStartClose(None, None)
+    headless.scene.Clear(0)
+    panel.onSceneEndClose(None, None)
+    assert not panel.ui.resultComboBox.visible
+    headless.scene.SetURL(str(next(folder.glob("*.mrml"))))
+    assert headless.scene.Connect()
+    first, second = (headless.scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode") for index in (0, 1))
+    panel._parameterNode.segmentation = first
+    assert first.GetName() == "To be shown on Monday" and visible(first, second) == [True, False]
+    assert panel.ui.resultComboBox.visible and panel.ui.resultComboBox.currentIndex == 1
+
+
+def test_results_of_one_name_are_told_apart(panel, headless, segment) -> None:
+    """As after a scene was added to itself."""
+    first = segment()
+    rename(panel, first)
+    second = segment()
+    second.SetName(first.GetName())
+    panel._updatePanel()
+    texts = [text for text, _id in panel.ui.resultComboBox.items]
+    assert all(text.startswith("To be shown on Monday, 20") for text in texts), texts
+
+
+def test_a_saved_scene_that_is_added_does_not_draw_two_results_over_each_other(panel, headless, segment) -> None:
+    first = segment()
+    rename(panel, first)
+    second = segment()
+    first.GetDisplayNode().SetVisibility(True)  # as the scene that is added has it
+    panel.resultPanel.forgetResult()
+    panel._updatePanel()
+    assert visible(first, second) == [False, True]
+    second.GetDisplayNode().SetVisibility(False)
+    panel.resultPanel.forgetResult()
+    panel._updatePanel()
+    assert visible(second) == [False], "as it was saved"
+
+
+def test_views_that_an_added_scene_has_emptied_show_the_reference(panel, headless, segment, monkeypatch) -> None:
+    view = headless.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    first, later = segment(), []
+    shown = view.GetBackgroundVolumeID()
+    monkeypatch.setattr("ThrombusSegParts.resultPanel.qt.QTimer.singleShot", lambda wait, call: later.append(call))
+    view.SetBackgroundVolumeID(None)
+    panel.resultPanel.forgetResult()
+    panel._updatePanel()
+    assert panel._parameterNode.segmentation is first and len(later) == 1
+    later[0]()
+    assert view.GetBackgroundVolumeID() == shown == panel._parameterNode.volumeSWI.GetID()
+    view.SetBackgroundVolumeID(panel._parameterNode.volumeTOF.GetID())
+    later[0]()
+    assert view.GetBackgroundVolumeID() == panel._parameterNode.volumeTOF.GetID(), "what a view shows stays"

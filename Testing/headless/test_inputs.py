@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core (the extra 'slicer')", exc_type=ImportError)
+import vtk  # noqa: E402
 
 FIGURES = {
     "detection_rate": {"value": 0.8, "low": 0.7, "high": 0.9},
@@ -236,3 +237,181 @@ def test_a_name_that_contradicts_itself_is_doubted(name, part, headless, tools) 
     assert candidate.sequence == "FLAIR"
     text = f"Perhaps not FLAIR: its name also contains '{part}'."
     assert doubts("FLAIR", candidate) == ([text] if part else [])
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock by which volumes come together; a list of one number that a test moves on."""
+    seconds = [1000.0]
+    monkeypatch.setattr("ThrombusSegParts.arrivals.time.monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
+def load(headless, tools):
+    """A function that loads files of which only the names are known; by name of the volume."""
+    return lambda *names: {name: headless.volume(tools.head(len(name)), tools.grid(), name) for name in names}
+
+
+@pytest.fixture
+def added(panel, headless, monkeypatch):
+    """A function that adds a scene with these choices to the one that is open, as MRML does.
+
+    Its node of the choices is copied over the one that is there (measured on vtkMRMLScene::Import).
+    """
+
+    def add(bring, decided: str = "") -> None:
+        choices, scene = panel._parameterNode, headless.scene
+        monkeypatch.setattr(panel.logic, "getParameterNode", lambda: choices)
+        scene.StartState(slicer.vtkMRMLScene.ImportState)
+        rows = bring()
+        for sequence in ("SWI", "DWI", "ADC", "FLAIR", "TOF"):
+            setattr(choices, f"volume{sequence}", rows.get(sequence))
+        choices.decidedSequences = decided
+        scene.EndState(slicer.vtkMRMLScene.ImportState)
+        panel.inputsPanel.fill()
+
+    return add
+
+
+@pytest.mark.parametrize("isDecided", [False, True])
+def test_a_scene_that_is_added_changes_no_row_and_mixes_nothing(panel, load, added, isDecided) -> None:
+    load("A_swi", "A_dwi", "A_adc")
+    panel.inputsPanel.fill()
+    if isDecided:
+        panel._parameterNode.volumeADC = None
+    before, decided = chosen(panel), panel.inputsPanel.decided()
+    assert before["SWI"] == "A_swi" and decided == ({"ADC"} if isDecided else set())
+
+    def bring() -> dict[str, object]:
+        nodes = load("B_swi", "B_flair", "B_tof")
+        return {"SWI": nodes["B_swi"], "FLAIR": nodes["B_flair"], "TOF": nodes["B_tof"]}
+
+    added(bring)
+    assert chosen(panel) == before, "neither emptied nor filled with what nobody knows to be of the same patient"
+    assert panel.inputsPanel.decided() == decided, "whose choice it was is not forgotten"
+    ui = panel.inputsPanel.ui
+    assert ui.inputWarningFLAIR.pixmap == "warning" and "Left empty: B_flair would fit" in ui.inputWarningFLAIR.toolTip
+    panel.inputsPanel.fillAgain()
+    mine = {name[0] for name in chosen(panel).values()}
+    assert len(mine) == 1, chosen(panel)
+
+
+def test_a_scene_brings_its_rows_where_there_were_none(panel, load, added) -> None:
+    added(lambda: {"DWI": load("swi_of_b")["swi_of_b"]}, "DWI")
+    assert chosen(panel) == {"DWI": "swi_of_b"} and panel.inputsPanel.decided() == {"DWI"}
+
+
+def test_files_that_come_later_are_told_of_and_not_mixed_in(panel, load, clock) -> None:
+    load("one_swi", "one_dwi")
+    clock[0] += 2.0
+    load("one_adc")
+    panel.inputsPanel.fill()
+    clock[0] += 60.0
+    other = load("two_swi", "two_flair", "two_tof")
+    panel.inputsPanel.fill()
+    assert set(chosen(panel)) == {"SWI", "DWI", "ADC"}
+    ui = panel.inputsPanel.ui
+    assert "nothing says that it shows the same patient" in ui.inputWarningTOF.toolTip
+    assert "two_swi would fit too; nothing says" in ui.inputWarningSWI.toolTip
+    panel._parameterNode.volumeFLAIR = other["two_flair"]  # the user knows
+    panel.inputsPanel.fill()
+    assert chosen(panel) == {
+        "SWI": "one_swi", "DWI": "one_dwi", "ADC": "one_adc", "FLAIR": "two_flair", "TOF": "two_tof"
+    }  # fmt: skip
+
+
+def test_inputs_of_a_stored_result_stay_among_themselves(panel, headless, load, added) -> None:
+    """A scene with two patients of whom only names are known: each was segmented once."""
+
+    def bring() -> dict[str, object]:
+        nodes = load("A_swi", "B_flair", "B_tof", "A_dwi", "B_dwi", "C_adc")
+        for sequences in ({"SWI": "A_swi", "DWI": "A_dwi"}, {"FLAIR": "B_flair", "TOF": "B_tof", "DWI": "B_dwi"}):
+            segmentation = headless.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+            for sequence, name in sequences.items():
+                segmentation.SetNodeReferenceID(f"ThrombusSeg.Input{sequence}", nodes[name].GetID())
+        return {}
+
+    added(bring)
+    assert chosen(panel) == {"FLAIR": "B_flair", "TOF": "B_tof", "DWI": "B_dwi"}
+    panel.inputsPanel.fillAgain()
+    assert {name[0] for name in chosen(panel).values()} == {"B"}
+
+
+def test_two_patients_in_the_rows_are_told_in_each_row(panel, headless, tools, studies) -> None:
+    """Also where the reference is of an unknown patient, so that the state of neither row can tell."""
+    first, second = studies("A", "ep2d_diff_b1000"), studies("B", "t2_flair", "TOF_3D")
+    choices, ui = panel._parameterNode, panel.inputsPanel.ui
+    choices.volumeSWI = headless.volume(tools.head(1), tools.grid(), "swi of somebody")
+    choices.volumeDWI, choices.volumeFLAIR = first["ep2d_diff_b1000"], second["t2_flair"]
+    assert ui.inputWarningDWI.pixmap == ui.inputWarningFLAIR.pixmap == "warning"
+    assert "Belongs to another patient than the volume of FLAIR." in ui.inputWarningDWI.toolTip
+    assert "Belongs to another patient than the volume of DWI." in ui.inputWarningFLAIR.toolTip
+    assert "another patient" not in ui.inputWarningSWI.toolTip
+    choices.volumeTOF, rows = None, chosen(panel)
+    panel.inputsPanel.fill()
+    assert chosen(panel) == rows, "the program adds nothing to it"
+
+
+def test_the_same_volume_in_two_rows_is_told_at_once(panel, load) -> None:
+    nodes = load("swi", "dwi", "adc")
+    panel.inputsPanel.fill()
+    choices, ui, main = panel._parameterNode, panel.inputsPanel.ui, panel.ui
+    assert main.segmentButton.enabled and not main.problemLabel.visible
+    choices.volumeDWI = nodes["swi"]
+    for label in (ui.inputStateSWI, ui.inputStateDWI):
+        assert label.pixmap == "twice" and label.toolTip == "The same volume is chosen for SWI and DWI."
+    assert ui.inputStateADC.pixmap == "same", "what is right is not told to be wrong"
+    said = "Choose another volume for SWI or DWI, or none: the same one is chosen for each of them."
+    assert main.problemLabel.visible and main.problemLabel.text == main.segmentButton.toolTip == said
+    assert not main.segmentButton.enabled
+    choices.volumeSWI = None
+    assert main.segmentButton.enabled and not main.problemLabel.visible
+    assert main.segmentButton.toolTip == "Find the thrombus on the chosen sequences"
+
+
+def test_a_volume_that_lies_elsewhere_stops_the_button_until_it_is_moved(panel, headless, load) -> None:
+    nodes = load("swi", "dwi")
+    panel.inputsPanel.fill()
+    main, transform = panel.ui, headless.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 900.0)
+    transform.SetMatrixTransformToParent(matrix)
+    nodes["dwi"].SetAndObserveTransformNodeID(transform.GetID())
+    moved(panel)
+    assert main.problemLabel.text == "Choose another volume for DWI, or none: it does not overlap SWI in space."
+    assert main.problemLabel.visible and not main.segmentButton.enabled
+    assert panel.inputsPanel.ui.inputStateDWI.pixmap == "apart"
+    matrix.SetElement(0, 3, 3.0)
+    transform.SetMatrixTransformToParent(matrix)
+    moved(panel)
+    assert main.segmentButton.enabled and not main.problemLabel.visible
+    panel.exit()
+    nodes["dwi"].SetAndObserveTransformNodeID(None)
+    assert not panel.inputsPanel._timer.isActive and panel.inputsPanel._watched == []
+
+
+def moved(panel) -> None:
+    """The timer that a change of a chosen volume starts."""
+    assert panel.inputsPanel._timer.isActive
+    panel.inputsPanel.fill()
+
+
+def test_a_bent_reference_is_told_in_its_own_row(panel, headless, load) -> None:
+    nodes = load("swi", "dwi")
+    panel.inputsPanel.fill()
+    bent, ui = headless.scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode"), panel.inputsPanel.ui
+    nodes["swi"].SetAndObserveTransformNodeID(bent.GetID())
+    moved(panel)
+    assert ui.inputStateSWI.pixmap == "bent" and "not linear" in ui.inputStateSWI.toolTip
+    assert panel.ui.problemLabel.text.startswith("Harden the transform of the volume of SWI")
+    assert ui.inputStateDWI.toolTip == "Not compared: the volume of SWI cannot be used."
+
+
+def test_a_volume_without_voxels_stops_the_button(panel, headless, load) -> None:
+    load("swi")
+    panel.inputsPanel.fill()
+    panel._parameterNode.volumeTOF = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
+    assert panel.ui.problemLabel.text == "Choose another volume for TOF, or none: this one cannot be used."
+    assert panel.inputsPanel.ui.inputStateTOF.toolTip == "The volume chosen for TOF has no voxels."
+    assert not panel.ui.segmentButton.enabled

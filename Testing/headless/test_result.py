@@ -418,3 +418,31 @@ def test_surfaces_follow_a_slider_and_a_decision(result) -> None:
     mask[8] = 0
     writeSegment(result.segmentation, "Thrombus", mask)  # as a rejection does
     assert 0 < surfaces(result.segmentation)["Thrombus"] < counts[0]
+
+
+def test_an_empty_3d_view_says_how_a_result_is_seen_in_it(reviewed, headless, monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("ThrombusSegParts.resultPanel.tellIn3D", said.append)
+    toggle = reviewed.ui.surfaceCheckBox.connected["toggled(bool)"]
+    reviewed._updatePanel()
+    toggle(True)
+    toggle(False)
+    line = "Check 'In 3D' in the section Result to see the thrombus here."
+    assert said == [line, "", line]
+    reviewed.exit()
+    assert said[-1] == "", "the view is that of another module"
+
+
+def test_the_line_is_written_into_each_3d_view(monkeypatch) -> None:
+    from types import SimpleNamespace
+
+    from ThrombusSegParts.overlay import tellIn3D
+
+    written: list[str] = []
+    view = SimpleNamespace(cornerAnnotationText="", setCornerAnnotationText=written.append, scheduleRender=lambda: None)
+    widget = SimpleNamespace(threeDView=lambda: view)
+    manager = SimpleNamespace(threeDViewCount=2, threeDWidget=lambda index: widget)
+    monkeypatch.setattr(slicer, "app", SimpleNamespace(layoutManager=lambda: manager), raising=False)
+    tellIn3D("a line")
+    tellIn3D("")
+    assert written == ["a line", "a line"], "nothing is drawn again where nothing changes"

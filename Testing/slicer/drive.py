@@ -23,6 +23,7 @@ from pathlib import Path
 
 import qt
 import slicer
+import vtk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Slicer runs this file without its folder on the path
 import annotatorStages
@@ -201,14 +202,25 @@ def stage_inputs(driver: Driver) -> None:
 
 
 def stage_wrong(driver: Driver) -> None:
-    """The same volume for two sequences: a sentence on the panel, no dialog, no run."""
-    parameters = driver.panel.logic.getParameterNode()
+    """The same volume for two sequences, then one that lies elsewhere: a sentence beneath the button, which waits."""
+    parameters, label, button = driver.panel.logic.getParameterNode(), driver.ui.problemLabel, driver.ui.segmentButton
     dwi = parameters.volumeDWI
     parameters.volumeDWI = parameters.volumeSWI
-    driver.press(driver.ui.segmentButton)
-    driver.report["wrong"] = [driver.ui.stageLabel.text, driver.panel.logic.isBusy()]
+    driver.settle()
+    driver.report["wrong"] = [bool(label.visible) and label.text, bool(button.enabled)]
     driver.photograph("wrong")
     parameters.volumeDWI = dwi
+    away = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 900.0)
+    away.SetMatrixTransformToParent(matrix)
+    dwi.SetAndObserveTransformNodeID(away.GetID())
+    driver.wait(lambda: not button.enabled, 5)
+    driver.report["apart"] = bool(label.visible) and label.text
+    driver.photograph("apart")
+    slicer.mrmlScene.RemoveNode(away)
+    driver.wait(lambda: button.enabled, 5)
+    driver.report["mended"] = bool(button.enabled) and not label.visible
 
 
 def stage_run(driver: Driver) -> None:
@@ -271,6 +283,38 @@ def stage_nothing(driver: Driver) -> None:
     driver.wait(lambda: bool(told.add(driver.ui.stageLabel.text)) or not driver.panel.logic.isBusy())
     driver.report["stagesAgain"] = sorted(told)
     driver.album("nothing-found")
+
+
+def stage_several(driver: Driver) -> None:
+    """Two results on the same volumes, and the list that chooses; saved, added to another patient, and loaded again."""
+    load_again(driver)
+    driver.segment()
+    driver.idle()
+    first = driver.panel.logic.getParameterNode().segmentation
+    first.SetName("To be shown on Monday")  # somebody has worked on it
+    driver.segment(options={"threshold": 0.77})
+    driver.idle()
+    results, slider = driver.ui.resultComboBox, driver.ui.thresholdSlider
+    seen = [[bool(results.visible), results.currentText, round(slider.value, 2)]]
+    results.setCurrentIndex(1)
+    driver.settle()
+    seen.append([bool(first.GetDisplayNode().GetVisibility()), results.currentText, round(slider.value, 2)])
+    driver.album("several", driver.ui.resultCollapsibleButton)
+    scene = str(driver.folder / "several.mrb")
+    slicer.util.saveScene(scene)
+    load_again(driver)
+    before = {name: node.GetID() for name, node in chosen(driver.panel.logic.getParameterNode()).items()}
+    driver.panel.logic.getParameterNode().volumeTOF = before["TOF"] = None
+    slicer.util.loadScene(scene)
+    driver.settle(1.0)
+    after = {name: node and node.GetID() for name, node in chosen(driver.panel.logic.getParameterNode()).items()}
+    driver.report["rowsKept"] = [before, after, driver.ui.segmentButton.enabled]
+    driver.photograph("added-scene")
+    slicer.mrmlScene.Clear(0)
+    slicer.util.loadScene(scene)
+    driver.settle(1.0)
+    seen.append([bool(results.visible), results.currentText, round(slider.value, 2)])
+    driver.report["several"] = seen
 
 
 def stage_stopped(driver: Driver) -> None:

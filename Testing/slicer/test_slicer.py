@@ -103,10 +103,11 @@ def test_sample_case_is_loaded_by_sample_data(report: dict) -> None:
     assert report["loaded"] == [f"Sample {name}" for name in ("SWI", "DWI", "ADC", "FLAIR", "TOF")]
 
 
-def test_a_wrong_choice_is_a_sentence_and_no_dialog(report: dict) -> None:
-    """A dialog would have stopped the script for ever."""
-    sentence, busy = report["wrong"]
-    assert sentence.startswith("The same volume is chosen for SWI and DWI.") and not busy
+def test_a_wrong_row_is_a_sentence_beneath_the_button_until_it_is_mended(report: dict) -> None:
+    sentence, canSegment = report["wrong"]
+    assert sentence.startswith("Choose another volume for SWI or DWI, or none") and not canSegment
+    assert report["apart"] == "Choose another volume for DWI, or none: it does not overlap SWI in space."
+    assert report["mended"] is True
 
 
 def test_run_goes_on_in_another_module_and_tells_its_stages(report: dict) -> None:
@@ -150,6 +151,20 @@ def test_work_list_leads_from_case_to_case(report: dict) -> None:
     assert report["exported"] == "Written: case-001.nii.gz, case-001.csv."
     assert report["openedNext"][0].startswith("case-002 is open.")
     assert not [name for name in report["openedNext"][1] if name.startswith("case-001")], "two patients in one scene"
+
+
+def test_one_of_several_results_is_chosen_also_after_a_reload(report: dict) -> None:
+    assert report["several"] == [
+        [True, "Thrombus segmentation run 2", 0.77],
+        [True, "To be shown on Monday", report["several"][1][2]],
+        [True, "To be shown on Monday", report["several"][1][2]],
+    ]
+    assert report["several"][1][2] != 0.77, "the slider is that of the result that is shown"
+
+
+def test_a_scene_that_is_added_leaves_the_rows_as_they_are(report: dict) -> None:
+    before, after, canSegment = report["rowsKept"]
+    assert before == after and canSegment
 
 
 def test_self_test_passes(report: dict) -> None:

@@ -44,6 +44,8 @@ class Origin:
 
     patient: str = ""
     study: str = ""
+    group: str = ""
+    """Where neither is known: shared by the volumes that came together, or that a result was made of."""
 
     @property
     def known(self) -> bool:
@@ -75,9 +77,11 @@ class Candidate:
         return self.confidence * (_PROJECTION_SHARE if self.isProjection else 1.0)
 
 
-def candidatesIn(scene: Any) -> list[Candidate]:
-    """All volumes that could be an input, in the order in which they came."""
-    return [candidateOf(node) for node in nodesIn(scene, "vtkMRMLScalarVolumeNode") if isOffered(node)]
+def candidatesIn(scene: Any, groups: Mapping[str, str] | None = None) -> list[Candidate]:
+    """All volumes that could be an input, in the order in which they came; `groups` as `Arrivals` tells them."""
+    groups = groups or {}
+    nodes = [node for node in nodesIn(scene, "vtkMRMLScalarVolumeNode") if isOffered(node)]
+    return [candidateOf(node, groups.get(node.GetID(), "")) for node in nodes]
 
 
 def isOffered(node: Any) -> bool:
@@ -85,10 +89,11 @@ def isOffered(node: Any) -> bool:
     return not (node.GetHideFromEditors() or node.GetAttribute(RESULT_ATTRIBUTE) or whyUnusable(node))
 
 
-def candidateOf(node: Any) -> Candidate:
+def candidateOf(node: Any, group: str = "") -> Candidate:
     """What a volume probably is."""
     tags = tagsOf(node)
     origin = originOf(node, tags)
+    origin = origin if origin.known else Origin(group=group)
     named = {**tags, "SeriesDescription": f"{tags.get('SeriesDescription', '')} {node.GetName() or ''}".strip()}
     try:
         guess = importLibrary("ThrombusSegLib.sequences").recognise_dicom(named)
@@ -143,6 +148,15 @@ def originOf(node: Any, tags: Mapping[str, str]) -> Origin:
     return Origin(names["Patient"] or tags.get("PatientID", ""), names["Study"] or tags.get("StudyInstanceUID", ""))
 
 
+def differenceOf(one: Origin, other: Origin) -> str:
+    """ "patient" or "study" where two volumes are known to differ in it; empty where they do not, or nobody knows."""
+    if one.patient and other.patient and one.patient != other.patient:
+        return "patient"
+    if one.study and other.study and one.study != other.study:
+        return "study"
+    return ""
+
+
 def _itemOf(node: Any) -> tuple[Any, int]:
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(node.GetScene())
     return (hierarchy, int(hierarchy.GetItemByDataNode(node))) if hierarchy is not None else (None, 0)
@@ -152,7 +166,8 @@ def assign(candidates: Iterable[Candidate], kept: Mapping[str, Any]) -> dict[str
     """For each sequence that has no volume yet the surest that fits.
 
     Volumes of several patients or studies are never mixed: all come from the one to which the kept volumes belong, or,
-    where nothing is kept, from the one with the most recognised sequences (of equals the one loaded last).
+    where nothing is kept, from the one with the most recognised sequences (of equals the one loaded last). Where nobody
+    knows the patient, volumes that came together count as one study, and what is kept belongs together.
 
     Args:
         candidates: all volumes of the scene.
@@ -162,12 +177,12 @@ def assign(candidates: Iterable[Candidate], kept: Mapping[str, Any]) -> dict[str
     nodes = {node.GetID() for node in kept.values() if node is not None}
     home = {each.origin for each in everything if each.node.GetID() in nodes}
     free = [each for each in everything if each.sequence and each.node.GetID() not in nodes]
-    if len(home) > 1:
+    if any(differenceOf(one, other) for one in home for other in home):
         return {}
-    origin = home.pop() if home else _richest(free)
+    home = home or {_richest(free)}
     chosen: dict[str, Candidate] = {}
     for sequence in SEQUENCES:
-        fitting = [each for each in free if each.sequence == sequence and each.origin == origin]
+        fitting = [each for each in free if each.sequence == sequence and each.origin in home]
         if fitting and sequence not in kept:
             chosen[sequence] = max(fitting, key=lambda each: each.strength)
     return chosen

@@ -10,8 +10,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .inputGuess import Candidate, Origin, tagsOf
-from .nodesToFiles import worldMatrix
+from .inputGuess import Candidate, Origin, differenceOf, tagsOf
+from .nodesToFiles import whyUnusable, worldMatrix
 
 #: The first of these that is present is the reference, as in ThrombusSegLib.preprocess.prepare (a test compares them).
 REFERENCE_ORDER = ("SWI", "DWI", "FLAIR", "TOF", "ADC")
@@ -33,13 +33,34 @@ class RowState:
     """What the icon of a row tells."""
 
     key: str
-    """absent, reference, same, resampled, registered, apart, stranger, unusable."""
+    """absent, reference, same, resampled, registered, apart, stranger, twice, bent, unusable."""
     text: str
+    problem: str = ""
+    """What to do, naming the row, where nothing can be segmented with it."""
 
 
 def referenceOf(volumes: Mapping[str, Any]) -> str:
     """The sequence on whose grid the result will lie; empty if nothing is chosen."""
     return next((sequence for sequence in REFERENCE_ORDER if volumes.get(sequence) is not None), "")
+
+
+def faultOf(sequence: str, volumes: Mapping[str, Any]) -> RowState | None:
+    """Why the volume of a row cannot be an input, whatever the reference is; None if it can."""
+    node, name = volumes[sequence], {"sequence": sequence}
+    reason = whyUnusable(node)
+    if reason:
+        advice = _("Choose another volume for {sequence}, or none: this one cannot be used.")
+        return RowState("unusable", reason.format(**name), advice.format(**name))
+    same = [each for each, other in volumes.items() if other is node]
+    if len(same) > 1:
+        advice = _("Choose another volume for {rows}, or none: the same one is chosen for each of them.")
+        text = _("The same volume is chosen for {rows}.").format(rows=_(" and ").join(same))
+        return RowState("twice", text, advice.format(rows=_(" or ").join(same)))
+    if worldMatrix(node) is None:
+        advice = _("Harden the transform of the volume of {sequence}, or choose another: it is not linear.")
+        text = _("It is under a transform that is not linear. Harden the transform.")
+        return RowState("bent", text, advice.format(**name))
+    return None
 
 
 def stateOf(sequence: str, node: Any, reference: str, referenceNode: Any, origins: tuple[Origin, Origin]) -> RowState:
@@ -48,7 +69,7 @@ def stateOf(sequence: str, node: Any, reference: str, referenceNode: Any, origin
     Args:
         sequence: of the row; `node` is its volume.
         reference: the sequence of the reference; `referenceNode` is its volume.
-        origins: of the volume and of the reference.
+        origins: of the volume and of the reference; `faultOf` has found nothing in either.
     """
     if sequence == reference:
         return RowState("reference", _("The result will lie on the grid of this volume."))
@@ -57,25 +78,16 @@ def stateOf(sequence: str, node: Any, reference: str, referenceNode: Any, origin
         return RowState("stranger", _("Belongs to another patient than {reference}.").format(reference=reference))
     if difference == "study":
         return RowState("stranger", _("Belongs to another study than {reference}.").format(reference=reference))
-    return _geometry(node, reference, referenceNode)
+    return _geometry(sequence, node, reference, referenceNode)
 
 
-def differenceOf(one: Origin, other: Origin) -> str:
-    """ "patient" or "study" where two volumes are known to differ in it; empty where they do not, or nobody knows."""
-    if one.patient and other.patient and one.patient != other.patient:
-        return "patient"
-    if one.study and other.study and one.study != other.study:
-        return "study"
-    return ""
-
-
-def _geometry(node: Any, reference: str, referenceNode: Any) -> RowState:
+def _geometry(sequence: str, node: Any, reference: str, referenceNode: Any) -> RowState:
     one, other = worldMatrix(node), worldMatrix(referenceNode)
-    if one is None or other is None:
-        return RowState("unusable", _("It is under a transform that is not linear. Harden the transform."))
     if not _overlap(bounds(node, one), bounds(referenceNode, other)):
         text = _("Does not overlap {reference} in space: it cannot be used together with it.")
-        return RowState("apart", text.format(reference=reference))
+        advice = _("Choose another volume for {sequence}, or none: it does not overlap {reference} in space.")
+        advice = advice.format(sequence=sequence, reference=reference)
+        return RowState("apart", text.format(reference=reference), advice)
     frames = {tagsOf(each).get("FrameOfReferenceUID", "") for each in (node, referenceNode)} - {""}
     if len(frames) > 1:
         text = _("Will be registered to {reference}: the scanner's coordinates are not the same.")
@@ -103,6 +115,19 @@ def bounds(node: Any, ijkToWorld: vtk.vtkMatrix4x4) -> list[tuple[float, float]]
 
 def _overlap(one: list[tuple[float, float]], other: list[tuple[float, float]]) -> bool:
     return all(max(a[0], b[0]) < min(a[1], b[1]) for a, b in zip(one, other, strict=True))
+
+
+def differingRows(sequence: str, mine: Mapping[str, Candidate]) -> list[str]:
+    """Sentences on rows whose volume is known to belong to another patient or study than that of this row."""
+    origin, found = mine[sequence].origin, []
+    texts = {
+        "patient": _("Belongs to another patient than the volume of {rows}."),
+        "study": _("Belongs to another study than the volume of {rows}."),
+    }
+    for difference, text in texts.items():
+        rows = [each for each, other in mine.items() if differenceOf(origin, other.origin) == difference]
+        found += [text.format(rows=", ".join(rows))] if rows else []
+    return found
 
 
 def doubts(sequence: str, candidate: Candidate) -> list[str]:

@@ -89,6 +89,12 @@ def showReference(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
             view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
 
 
+def isAnythingShown(scene: slicer.vtkMRMLScene) -> bool:
+    """Whether a slice view, but those of single sequences, shows a volume."""
+    views = nodesIn(scene, "vtkMRMLSliceCompositeNode")
+    return any(scene.GetNodeByID(view.GetBackgroundVolumeID() or "") for view in views if not isCompareView(view))
+
+
 def jumpTo(scene: slicer.vtkMRMLScene, position: tuple[float, float, float]) -> None:
     """Move every slice view to a point, RAS in mm, in its center."""
     for view in nodesIn(scene, "vtkMRMLSliceNode"):

@@ -33,6 +33,24 @@ def showInfarct(display: slicer.vtkMRMLSegmentationDisplayNode, shown: bool) -> 
     display.SetSegmentVisibility(SEGMENTS[1].name, shown)
 
 
+def isIn3D(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether its surfaces are to be seen in the 3D view."""
+    display = segmentation.GetDisplayNode()
+    surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    isMade = segmentation.GetSegmentation().ContainsRepresentation(surface)
+    return bool(isMade and display is not None and display.GetVisibility() and display.GetVisibility3D())
+
+
+def tellIn3D(text: str) -> None:
+    """A line in the corner of each 3D view; none where the text is empty."""
+    manager = slicer.app.layoutManager() if hasattr(slicer, "app") else None
+    for index in range(manager.threeDViewCount if manager is not None else 0):
+        view = manager.threeDWidget(index).threeDView()
+        if view.cornerAnnotationText != text:
+            view.setCornerAnnotationText(text)
+            view.scheduleRender()
+
+
 def showIn3D(segmentation: slicer.vtkMRMLSegmentationNode, shown: bool) -> None:
     """Surfaces in the 3D view, made when they are asked for, on the axial slice that is on show."""
     display = segmentation.GetDisplayNode()

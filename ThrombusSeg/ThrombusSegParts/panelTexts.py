@@ -22,6 +22,13 @@ def stageText(stage: str) -> str:
     return texts.get(stage, stage)
 
 
+def segmentTip(isChosen: bool) -> str:
+    """Of the button Segment while nothing is wrong with the rows."""
+    if isChosen:
+        return _("Find the thrombus on the chosen sequences")
+    return _("Choose a volume for at least one sequence")
+
+
 def resultText(result: SegmentationResult) -> str:
     """One or two sentences: what was found, with which sequences."""
     used = ", ".join(result.summary["sequences"]["used"])

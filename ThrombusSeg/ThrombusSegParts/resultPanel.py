@@ -12,14 +12,15 @@ from slicer.i18n import tr as _
 from .camera import lookAtFirst
 from .candidateTable import candidatePosition
 from .layouts import Overlay, compareSequences, fitViews, isComparing, showOverlay
-from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
+from .mapDisplay import candidatesOf, isAnythingShown, jumpTo, mapsOf, referenceOf, showMap, showReference
 from .mapTexts import mapText
-from .overlay import setOverlay, showIn3D, showInfarct
+from .overlay import isIn3D, setOverlay, showIn3D, showInfarct, tellIn3D
 from .ownLayout import OwnLayout
 from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
-from .parameterNode import chosenVolumes
+from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
+from .resultChoice import ResultChoice, hideOthers
 from .resultToScene import ATTRIBUTE, SegmentationResult
 
 #: Of the table, pixels: Qt's own minimum is wider than the candidate's number.
@@ -39,6 +40,8 @@ class ResultPanel(PanelPart):
         self._compared: list[str] = []  # sequences and volumes that are side by side
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
+        self._isOfScene = True  # what comes next was shown when the scene was saved, and stays as it was saved
+        self._choice = ResultChoice(ui, lambda: self.segmentation, self.choose)
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
         ui.candidatesTable.horizontalHeader().setHighlightSections(False)  # a bold header is a wider one
         ui.candidatesTable.connect("clicked(QModelIndex)", lambda index: self.jumpToRow(index.row()))
@@ -52,6 +55,12 @@ class ResultPanel(PanelPart):
     def segmentation(self) -> slicer.vtkMRMLSegmentationNode | None:
         """Of the result shown."""
         return self.parameterNode.segmentation if self.parameterNode is not None else None
+
+    def setParameterNode(self, parameterNode: ThrombusSegParameterNode | None) -> None:
+        """From now on these are the choices."""
+        super().setParameterNode(parameterNode)
+        if parameterNode is None:
+            self._tellOf3D()  # nothing: the view is that of another module
 
     def show(self, result: SegmentationResult) -> None:
         """A new result: its sentence, the reference volume, and the most suspicious candidate in all views."""
@@ -77,8 +86,17 @@ class ResultPanel(PanelPart):
         if self.segmentation is None:
             self.ui.resultLabel.text = _("No result.")
 
+    def choose(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Show another of the results in the scene."""
+        if self.parameterNode is not None and segmentation is not None:
+            self.parameterNode.segmentation = segmentation
+
     def forgetResult(self) -> None:
         """The scene was closed or replaced; a result in the new one is told of when it is chosen."""
+        self._isOfScene = True
+        self._forget()
+
+    def _forget(self) -> None:
         self._relabeler = self._said = None
         self.ui.resultLabel.text = _("No result yet.")
 
@@ -96,19 +114,43 @@ class ResultPanel(PanelPart):
         segmentation = self.segmentation
         if self._relabeler is not None and self._relabeler.segmentation is not segmentation:
             self._relabeler = None
-        if segmentation is not None and segmentation is not self._said:  # of an earlier session, or a loaded scene
-            self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
+        if segmentation is not None and segmentation is not self._said:
+            self._change(segmentation)
         elif segmentation is None and self._said is not None:  # it was deleted, or another choice was made
-            self.forgetResult()
+            self._forget()
+        self._isOfScene = False
+        self._choice.update()
         self._filling = True
         self._updateMaps()
         self._updateSliders(busy)
         for widget in (self.ui.infarctCheckBox, self.ui.surfaceCheckBox, self.ui.fillSlider, self.ui.outlineSlider):
             widget.enabled = segmentation is not None
         self._updateComparison()
+        self._tellOf3D()
         self._filling = False
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
             setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
+
+    def _change(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Another result, of an earlier session, of a loaded scene, or chosen; no other one lies over it."""
+        before = self._said
+        self._say(segmentation, segmentation.GetAttribute(SENTENCE) or _("As it was predicted, or saved."))
+        hideOthers(segmentation)
+        if self._isOfScene:
+            qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.fillViews)
+            return
+        if segmentation.GetDisplayNode() is not None:
+            segmentation.GetDisplayNode().SetVisibility(True)
+            showInfarct(segmentation.GetDisplayNode(), bool(self.ui.infarctCheckBox.checked))
+        if before is None or referenceOf(before) is not referenceOf(segmentation):
+            showReference(segmentation)
+            self._jump(candidatesOf(segmentation), 0)
+        self._show3D(segmentation)
+
+    def fillViews(self) -> None:
+        """A scene that was added to another one may leave all views without a volume: outlines on nothing."""
+        if self.segmentation is not None and not isAnythingShown(slicer.mrmlScene):
+            showReference(self.segmentation)
 
     def onMapChosen(self, index: int) -> None:
         """Called when another map is chosen in the list, also by the program."""
@@ -146,6 +188,12 @@ class ResultPanel(PanelPart):
             showIn3D(self.segmentation, bool(shown))
             if shown:
                 lookAtFirst(self.segmentation)
+            self._tellOf3D()
+
+    def _tellOf3D(self) -> None:
+        """An empty 3D view says how a result is seen in it."""
+        isEmpty = self.segmentation is not None and not isIn3D(self.segmentation)
+        tellIn3D(_("Check 'In 3D' in the section Result to see the thrombus here.") if isEmpty else "")
 
     def _show3D(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         """What comes is seen in the 3D view as what was there before."""
@@ -169,6 +217,7 @@ class ResultPanel(PanelPart):
     def close(self) -> None:
         """The panel goes."""
         self._ownLayout.stop()
+        self._choice.close()
 
     def _compare(self) -> None:
         self._compared = self._identifiers()

@@ -36,7 +36,7 @@ class ReviewPanel(PanelPart):
     def __init__(self, mainUi: Any, resourcePath: Callable[[str], str], desk: ReviewDesk) -> None:
         self.widget = slicer.util.loadUI(resourcePath("UI/ReviewPanel.ui"))
         super().__init__(slicer.util.childWidgetVariables(self.widget))
-        mainUi.resultCollapsibleButton.layout().insertRow(2, self.widget)
+        mainUi.resultCollapsibleButton.layout().insertRow(3, self.widget)
         self.desk = desk
         self.row, self._number = -1, 0
         self._table = mainUi.candidatesTable

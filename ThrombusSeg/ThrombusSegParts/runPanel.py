@@ -16,7 +16,7 @@ from .errors import SegmentationCancelled, SegmentationError
 from .logic import ThrombusSegLogic
 from .pace import keepPace, keptPace
 from .panelPart import PanelPart
-from .panelTexts import detailsText, stageText
+from .panelTexts import detailsText, segmentTip, stageText
 from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .resultToScene import SegmentationResult
 from .setupTexts import deviceText
@@ -85,9 +85,7 @@ class RunPanel(PanelPart):
             return
         chosen = any(volume is not None for volume in chosenVolumes(self.parameterNode).values())
         self.ui.segmentButton.enabled = chosen and not busy
-        self.ui.segmentButton.toolTip = (
-            _("Find the thrombus on the chosen sequences") if chosen else _("Choose a volume for at least one sequence")
-        )
+        self.ui.segmentButton.toolTip = segmentTip(chosen)  # the section of the inputs may have more to say
         self._forgetWhatIsOver(chosen, busy)
         if self._warmed != self._device() and not busy:
             self.warm()
