@@ -23,15 +23,24 @@ from ThrombusSegLib.weights import find_weights
 SAMPLE = Path(__file__).parents[2] / "Resources" / "SampleCase"
 
 
-def made(case: str, mm3: float, *, detected: bool, last_alarm: float = 0.0, sequences: str = "SWI+DWI") -> Record:
+def made(
+    case: str,
+    mm3: float,
+    *,
+    detected: bool,
+    last_alarm: float = 0.0,
+    sequences: str = "SWI+DWI",
+    dice: float | None = None,
+) -> Record:
     false = int(last_alarm > 0)
-    score = CaseScore(case, 1, int(detected), false, None, mm3, 0.0, by_rule={"overlap": (int(detected), false)})
+    score = CaseScore(case, 1, int(detected), false, dice, mm3, 0.0, by_rule={"overlap": (int(detected), false)})
     sweep = {"0.5": (1, int(last_alarm >= 0.5)), "0.9": (1, int(last_alarm >= 0.9))}
     return Record(case, case, "A", sequences, score, sweep)
 
 
 def test_cases_are_chosen_by_rule() -> None:
-    hits = [made("small", 10, detected=True), made("median", 20, detected=True), made("large", 30, detected=True)]
+    dices = {"worst": 0.1, "best": 0.9, "median": 0.5}
+    hits = [made(name, volume, detected=True, dice=dices[name]) for volume, name in enumerate(dices, 10)]
     others = [
         made("tiny miss", 5, detected=False, last_alarm=0.9),
         made("big miss", 50, detected=False, last_alarm=0.9),

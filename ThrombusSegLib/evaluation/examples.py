@@ -36,7 +36,7 @@ HIT, MISS, ALARM = "hit", "miss", "false alarm"
 TITLES = {HIT: "Hit: the thrombus is found", MISS: "Miss: the thrombus is not found", ALARM: "False alarm"}
 #: Only looks with all the sequences that a case has are chosen from.
 RULES = {
-    HIT: "of the cases with a detected thrombus, the one with the median volume of thrombus",
+    HIT: "of the cases with a detected thrombus, the one with the median Dice",
     MISS: "of the cases of which no thrombus is detected, the one with the largest volume of thrombus",
     ALARM: "of the cases with a false positive at the highest threshold of the FROC curve that leaves any, the first "
     "by name; in it the surest predicted lesion that touches no true thrombus",
@@ -67,7 +67,7 @@ def choose(records: Iterable[Record]) -> dict[str, Record]:
         if known is None or each.sequences.count("+") > known.sequences.count("+"):
             fullest[each.case] = each
     ordered = sorted(fullest.values(), key=lambda record: (record.score.true_mm3, record.case))
-    hits = [each for each in ordered if each.score.detected]
+    hits = sorted((each for each in ordered if each.score.detected), key=lambda record: record.score.dice or 0.0)
     misses = [each for each in ordered if each.score.true_lesions and not each.score.detected]
     alarms = [each for each in ordered if each.score.false_positives and each.score.by_rule["overlap"][1]]
     highest = max((_last_threshold(each) for each in alarms), default=0.0)

@@ -60,12 +60,12 @@ def summarise(scores: Sequence[CaseScore], patients: Sequence[str] | None = None
     names = list(patients) if patients is not None else [str(number) for number in range(len(scores))]
     resamples = Resamples(names)
     return Figures(
-        detection_rate=resamples.figure([detection(score) for score in scores]),
+        detection_rate=resamples.figure([detection(score) for score in scores], share=True),
         dice_all_cases=resamples.figure([dice_of(score) for score in scores]),
         dice_detected_cases=resamples.figure([dice_of(score) if score.detected else NAN for score in scores]),
         false_positives_per_scan=resamples.figure([float(score.false_positives) for score in scores]),
         false_positives_per_clot_free_scan=resamples.figure([_without(each, each.false_positives) for each in scores]),
-        specificity=resamples.figure([_without(score, score.false_positives == 0) for score in scores]),
+        specificity=resamples.figure([_without(score, score.false_positives == 0) for score in scores], share=True),
         volume_error_percent=resamples.figure([_volume_error(score) for score in scores]),
         length_error_mm=resamples.figure([_length_error(score) for score in scores]),
         hausdorff95_mm=resamples.figure([_mean([pair.hausdorff95_mm for pair in score.pairs]) for score in scores]),
@@ -109,7 +109,7 @@ def _other(scores: Sequence[CaseScore], resamples: Resamples) -> dict[str, dict[
         counts = [score.by_rule.get(name, (0, 0)) for score in scores]
         hits = [float(hit > 0) if score.true_lesions else NAN for score, (hit, _) in zip(scores, counts, strict=True)]
         found[name] = {
-            "detection_rate": resamples.figure(hits),
+            "detection_rate": resamples.figure(hits, share=True),
             "false_positives_per_scan": resamples.figure([float(false) for _, false in counts]),
         }
     return found

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .bootstrap import Figure, Resamples, interval
 from .record import Record
 
-THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999)
 FALSE_POSITIVES = (0.25, 0.5, 1.0, 2.0)
 BINS = 10
 LEAST = 0.05
@@ -33,15 +33,17 @@ def froc(records: Sequence[Record], patients: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         "points": [{"threshold", "detection_rate", "false_positives_per_scan"}], and "sensitivity_at": number of false
-        positives -> figure. A curve that never has so few false positives gives 0 there.
+        positives -> figure, None where no threshold has so few. Of records from before a threshold was among
+        `THRESHOLDS` those are read that all have.
     """
     resamples = Resamples(patients)
-    names = [f"{each:g}" for each in THRESHOLDS]
+    thresholds = [each for each in THRESHOLDS if all(f"{each:g}" in record.sweep for record in records)]
+    names = [f"{each:g}" for each in thresholds]
     hits = [np.array([_hit(record, name) for record in records]) for name in names]
     false = [np.array([float(record.sweep[name][1]) for record in records]) for name in names]
     points = [
         {"threshold": each, "detection_rate": _mean(hit), "false_positives_per_scan": _mean(count)}
-        for each, hit, count in zip(THRESHOLDS, hits, false, strict=True)
+        for each, hit, count in zip(thresholds, hits, false, strict=True)
     ]
     if any(point["detection_rate"] is None for point in points):
         return {"points": points, "sensitivity_at": {}}
@@ -49,16 +51,21 @@ def froc(records: Sequence[Record], patients: Sequence[str]) -> dict[str, Any]:
     counts = np.stack([resamples.means(count) for count in false])
     whole = np.array([[point["detection_rate"]] for point in points], dtype=np.float64)
     at = np.array([[point["false_positives_per_scan"]] for point in points], dtype=np.float64)
+    number = resamples.counted(hits[0])
     return {
         "points": points,
-        "sensitivity_at": {f"{limit:g}": vars(_read_off(whole, at, rates, counts, limit)) for limit in FALSE_POSITIVES},
+        "sensitivity_at": {
+            f"{limit:g}": vars(_read_off(whole, at, rates, counts, limit, number)) for limit in FALSE_POSITIVES
+        },
     }
 
 
-def _read_off(whole: Floats, at: Floats, rates: Floats, counts: Floats, limit: float) -> Figure:
-    """The largest share detected by any threshold with at most so many false positives."""
+def _read_off(whole: Floats, at: Floats, rates: Floats, counts: Floats, limit: float, patients: int) -> Figure:
+    """The largest share detected by any threshold with at most so many false positives; None where none has."""
+    if not (at <= limit).any():
+        return Figure(None, None, None)
     value = float(np.where(at <= limit, whole, 0.0).max())
-    return interval(value, np.where(counts <= limit, np.nan_to_num(rates), 0.0).max(axis=0))
+    return interval(value, np.where(counts <= limit, np.nan_to_num(rates), 0.0).max(axis=0), patients)
 
 
 def reliability_of(probability: sitk.Image, truth: sitk.Image) -> tuple[tuple[float, float, int], ...]:

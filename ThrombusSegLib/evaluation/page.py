@@ -23,6 +23,8 @@ MORE = {
     "length_error_mm": "length error of detected clots, mm",
     "hausdorff95_mm": "95 % Hausdorff distance of detected clots, mm",
 }
+#: Where no threshold has so few false positives.
+NOT_REACHED = "not reached"
 NAMES = {
     "overlap": "any voxel in common (ISLES 2022)",
     "iou_0.1": "IoU at least 0.1",
@@ -43,23 +45,30 @@ def files_of(result: Mapping[str, Any], command: str) -> dict[str, str]:
 def table(result: Mapping[str, Any]) -> str:
     """The figures as tables in Markdown."""
     groups = {"all": result["all_cases"], **result["centres"], **result["strata"], **result["subsets"]}
-    lines = [f"| cases | n | {' | '.join(COLUMNS.values())} |", "|---" * (2 + len(COLUMNS)) + "|"]
+    lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
-        cells = " | ".join(_cell(figures[key]) for key in COLUMNS)
-        lines.append(f"| {name} | {figures['cases']} | {cells} |")
+        cells = " | ".join(cell(figures[key]) for key in COLUMNS)
+        lines.append(f"| {name} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
     lines += ["", "| all cases | |", "|---|---|"]
-    lines += [f"| {title} | {_cell(result['all_cases'][key])} |" for key, title in MORE.items()]
+    lines += [f"| {title} | {cell(result['all_cases'][key])} |" for key, title in MORE.items()]
     for limit, figure in result["froc"]["sensitivity_at"].items():
-        lines.append(f"| detected with at most {limit} false positives a scan | {_cell(figure)} |")
+        lines.append(
+            f"| detected with at most {limit} false positives a scan | {cell(figure, undefined=NOT_REACHED)} |"
+        )
     error = result["calibration"]["expected_error"]
     lines.append(f"| expected calibration error of voxels from 0.05 | {'-' if error is None else f'{error:.3f}'} |")
-    lines += ["", "| other definitions | detected | false positives a scan |", "|---|---|---|"]
-    for name, other in result["all_cases"]["other_definitions"].items():
-        lines.append(
-            f"| {NAMES[name]} | {_cell(other['detection_rate'])} | {_cell(other['false_positives_per_scan'])} |"
-        )
+    lines += ["", *other_definitions(result)]
     lines += _absence(result)
     return "\n".join([*lines, "", "In brackets: 95 % interval, bootstrap over patients.", ""])
+
+
+def other_definitions(found: Mapping[str, Any]) -> list[str]:
+    """What is detected, and what is false, by the rules that other papers use."""
+    lines = ["| other definitions | detected | false positives a scan |", "|---|---|---|"]
+    for name, other in found["all_cases"]["other_definitions"].items():
+        figures = (other["detection_rate"], other["false_positives_per_scan"])
+        lines.append(f"| {NAMES[name]} | {' | '.join(cell(figure) for figure in figures)} |")
+    return lines
 
 
 def _absence(result: Mapping[str, Any]) -> list[str]:
@@ -67,7 +76,7 @@ def _absence(result: Mapping[str, Any]) -> list[str]:
         return []
     lines = ["", "| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
     for name, cost in result["cost_of_absence"].items():
-        lines.append(f"| {name} | {_cell(cost['detection_rate'])} | {cost['pairs']} |")
+        lines.append(f"| {name} | {cell(cost['detection_rate'])} | {cost['pairs']} |")
     mean = result["weighted_by_prevalence"]
     if mean["detection_rate"] is not None:
         lines += [
@@ -78,12 +87,14 @@ def _absence(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _cell(figure: Mapping[str, float | None]) -> str:
+def cell(figure: Mapping[str, float | None], *, signed: bool = False, undefined: str = "-") -> str:
+    """A figure with its interval; without one where it has none."""
     value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or low is None or high is None:
-        return "-"
+    if value is None:
+        return undefined
     digits = 2 if abs(value) < 20 else 0
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    text = f"{value:{'+' * signed}.{digits}f}"
+    return text if low is None or high is None else f"{text} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _small(result: Mapping[str, Any], command: str) -> dict[str, Any]:

@@ -6,10 +6,11 @@ not run again for another figure.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from ..errors import MachineError
 from .matching import CaseScore, Pair
 
 RECORDS = "records.jsonl"
+#: All looks of an experiment.
+LOOKS = "looks.jsonl.gz"
+#: Of a line, what says nothing to others.
+_OWN = ("key", "seconds")
 #: Lies beside the labels of a simulated case.
 TRUTH = "truth.json"
 #: Names of simulated cases: centre, and the seed and number that make the patient (`phantom.cohort`).
@@ -92,6 +97,23 @@ class RecordFile:
                 file.write(record.to_line() + "\n")
         except OSError as error:
             raise MachineError(f"{RECORDS} cannot be written: {error.strerror}.", "Choose another --out.") from error
+
+
+def write_looks(path: Path, groups: Mapping[str, Sequence[Record]]) -> None:
+    """All looks behind a page of figures, one a line, so that anyone can work the figures out again.
+
+    Args:
+        path: of a .jsonl.gz; it appears whole or not at all, and the same looks give the same bytes.
+        groups: the looks of each evaluation, by its name.
+    """
+    lines = [
+        json.dumps({"evaluation": name, **{key: value for key, value in asdict(record).items() if key not in _OWN}})
+        for name, records in groups.items()
+        for record in records
+    ]
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
+    unfinished.replace(path)
 
 
 def _read(line: str) -> Record | None:

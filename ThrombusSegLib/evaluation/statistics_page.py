@@ -106,6 +106,8 @@ def _share(share: dict[str, Any]) -> str:
 def _interval(figure: dict[str, Any]) -> str:
     if figure["value"] is None:
         return "-"
+    if figure["low"] is None:
+        return f"{figure['value']:.2f}"
     return f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
 
 

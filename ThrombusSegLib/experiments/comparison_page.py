@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .page import WORDS, cell, cohort_of, notice, origin_lines
+from ..evaluation.page import NOT_REACHED, cell
+from .page import WORDS, cohort_of, notice, origin_lines
 
 #: Of the points of the FROC curve the one that is shown: false positives a scan.
 _LIMIT = "1"
@@ -48,7 +49,7 @@ def _figures(result: Mapping[str, Any], name: str) -> list[str]:
     for variant, found in result["variants"].items():
         figures = found["evaluations"][name]
         cells = [cell(figures["all_cases"][each]) for each in columns]
-        cells.append(cell(figures["froc"]["sensitivity_at"].get(_LIMIT, _NONE)))
+        cells.append(cell(figures["froc"]["sensitivity_at"].get(_LIMIT, _NONE), undefined=NOT_REACHED))
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return [*lines, ""]
 

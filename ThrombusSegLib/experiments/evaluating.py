@@ -10,7 +10,7 @@ from typing import Any
 from ..evaluation.bootstrap import difference_of_groups
 from ..evaluation.looks import look_at
 from ..evaluation.metrics import detection, dice_of
-from ..evaluation.record import Record
+from ..evaluation.record import LOOKS, Record, write_looks
 from ..evaluation.run import figures_of, write_evaluation
 from ..inference import Predictor
 from ..progress import Progress, part, silent
@@ -97,6 +97,7 @@ def run_evaluations(
             wanted, cohorts[wanted.cohort], predictors[weights], kept / name, processes, named(told, name)
         )
     pairs = [(pair.first, pair.second) for pair in settings.comparisons]
+    write_looks(out / LOOKS, {name: each.records for name, each in done.items()})
     result = {
         "evaluations": {name: each.figures for name, each in done.items()},
         "comparisons": [

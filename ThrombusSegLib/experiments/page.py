@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..evaluation.page import cell, other_definitions
 from .cohorts import CohortFacts
 from .origin import line_of
 
@@ -25,7 +26,8 @@ def page_of(result: Mapping[str, Any]) -> str:
     """The page of an experiment of kind "evaluation"."""
     lines = [f"# {result['title']}", "", notice(result), ""]
     for name, found in result["evaluations"].items():
-        lines += [f"## {name}", "", sentence(result, found), "", *group_table(found), *_over_subsets(found)]
+        lines += [f"## {name}", "", sentence(result, found), "", *group_table(found), *other_definitions(found), ""]
+        lines += _over_subsets(found)
     if result["comparisons"]:
         lines += ["## Differences", ""]
     for pair in result["comparisons"]:
@@ -71,9 +73,10 @@ def group_table(found: Mapping[str, Any]) -> list[str]:
     groups = {"all": found["all_cases"], **found["centres"], **found["strata"]}
     if len(found["subsets"]) > 1:
         groups |= found["subsets"]
-    lines = [f"| cases | n | {' | '.join(COLUMNS.values())} |", "|---" * (2 + len(COLUMNS)) + "|"]
+    lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
-        lines.append(f"| {name} | {figures['cases']} | {' | '.join(cell(figures[each]) for each in COLUMNS)} |")
+        count = f"{figures['cases']} | {figures['with_thrombus']}"
+        lines.append(f"| {name} | {count} | {' | '.join(cell(figures[each]) for each in COLUMNS)} |")
     return [*lines, ""]
 
 
@@ -99,14 +102,10 @@ def difference_sentence(first: str, second: str, pair: Mapping[str, Any]) -> str
     return f"{first} less {second} ({pair['resampled']} bootstrap over patients): {', '.join(texts)}."
 
 
-def cell(figure: Mapping[str, float | None], *, signed: bool = False) -> str:
-    """A figure with its interval."""
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or low is None or high is None:
-        return "-"
-    return f"{value:{'+' * signed}.2f} ({low:.2f} to {high:.2f})"
-
-
 def origin_lines(result: Mapping[str, Any]) -> list[str]:
     """The last lines of a page."""
-    return ["", "In brackets: 95 % interval, percentile bootstrap over patients. " + line_of(result["origin"]), ""]
+    return [
+        "",
+        "In brackets: 95 % interval, expanded percentile bootstrap over patients. " + line_of(result["origin"]),
+        "",
+    ]

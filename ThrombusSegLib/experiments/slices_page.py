@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..evaluation.page import NOT_REACHED, cell
 from .origin import line_of
-from .page import COLUMNS, WORDS, cell
+from .page import COLUMNS, WORDS
 
 
 def slices_page(result: Mapping[str, Any]) -> str:
@@ -28,8 +29,9 @@ def slices_page(result: Mapping[str, Any]) -> str:
     ]
     for name, found in result["evaluations"].items():
         figures = [*(found["all_cases"][each] for each in COLUMNS), found["all_cases"]["specificity"]]
-        figures.append(found["froc"]["sensitivity_at"].get("1", {"value": None, "low": None, "high": None}))
-        lines.append(f"| {name} | {found['sha256']} | {' | '.join(cell(figure) for figure in figures)} |")
+        limited = found["froc"]["sensitivity_at"].get("1", {"value": None, "low": None, "high": None})
+        cells = [*(cell(figure) for figure in figures), cell(limited, undefined=NOT_REACHED)]
+        lines.append(f"| {name} | {found['sha256']} | {' | '.join(cells)} |")
     pair = result["difference"]
     texts = [f"{words} {cell(pair['difference'][name], signed=True)}" for name, words in _words().items()]
     lines += ["", f"Fine-tuned less as shipped ({pair['resampled']} bootstrap over patients): {', '.join(texts)}."]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..evaluation.record import Record
+from ..evaluation.record import LOOKS, Record, write_looks
 from ..evaluation.run import summarise_records
 from ..inference import Predictor
 from ..progress import Progress, part, silent
@@ -92,6 +92,9 @@ def run_comparison(
             kept = run.out / "evaluations" / name
             found = evaluate_one(wanted, cohorts[wanted.cohort], predictor, kept, processes, judged)
             looks[run.variant].setdefault(name, []).extend(found.records)
+    write_looks(
+        out / LOOKS, {f"{variant}, {name}": found for variant, by in looks.items() for name, found in by.items()}
+    )
     return {"budget": budget_of(runs), **tables(settings, looks, trained)}, used
 
 
