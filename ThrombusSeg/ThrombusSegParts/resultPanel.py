@@ -20,6 +20,7 @@ from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
 from .parameterNode import chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
+from .relabelAhead import RelabelAhead
 from .resultToScene import ATTRIBUTE, SegmentationResult
 
 #: Of the table, pixels: Qt's own minimum is wider than the candidate's number.
@@ -35,6 +36,7 @@ class ResultPanel(PanelPart):
     def __init__(self, ui: Any) -> None:
         super().__init__(ui, connects=False)  # the run section has the same form
         self._relabeler: Relabeler | None = None
+        self._ahead = RelabelAhead((self.readMaps, self.findMidline))
         self._ownLayout = OwnLayout(self._showCompareButton)
         self._compared: list[str] = []  # sequences and volumes that are side by side
         self._filling = False
@@ -107,6 +109,8 @@ class ResultPanel(PanelPart):
             widget.enabled = segmentation is not None
         self._updateComparison()
         self._filling = False
+        if busy or (segmentation is not None and self._relabeler is None):
+            self._ahead.start()
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
             setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
 
@@ -126,7 +130,8 @@ class ResultPanel(PanelPart):
                 if isCorrected(segmentation):
                     self._updateSliders(False)
                     return
-                self._relabeler = Relabeler(segmentation)
+                self._relabeler = self._relabelerOf(segmentation)
+                self._relabeler.begin()
             count = self._relabeler.apply(threshold, volume)
         except ImportError as error:
             logging.warning("ThrombusSeg: %s", error)
@@ -134,6 +139,20 @@ class ResultPanel(PanelPart):
             return
         self._say(segmentation, relabelText(count, threshold, volume))
         self._fitColumns()
+
+    def readMaps(self) -> None:
+        """Of the result that is shown, before a slider asks for that."""
+        if self.segmentation is not None and self.ui.thresholdSlider.enabled:
+            self._relabeler = self._relabelerOf(self.segmentation)
+
+    def findMidline(self) -> None:
+        """Of its head: the other part that takes long."""
+        if self._relabeler is not None:
+            self._relabeler.midline  # noqa: B018 - it is kept
+
+    def _relabelerOf(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Relabeler:
+        known = self._relabeler is not None and self._relabeler.knows(segmentation)
+        return self._relabeler if known else Relabeler(segmentation)
 
     def onInfarctToggled(self, shown: bool) -> None:
         """Show or hide the infarct."""
@@ -168,6 +187,7 @@ class ResultPanel(PanelPart):
 
     def close(self) -> None:
         """The panel goes."""
+        self._ahead.stop()
         self._ownLayout.stop()
 
     def _compare(self) -> None:
