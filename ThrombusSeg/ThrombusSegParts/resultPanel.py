@@ -11,8 +11,8 @@ from slicer.i18n import tr as _
 
 from .camera import lookAtFirst
 from .candidateTable import candidatePosition
-from .layouts import Overlay, compareSequences, fitViews, isComparing, showOverlay
-from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, showMap, showReference
+from .layouts import Overlay, compareSequences, fitViews, isComparing, seenPart, showOverlay
+from .mapDisplay import candidatesOf, jumpTo, mapsOf, referenceOf, renewLegends, showMap, showReference
 from .mapTexts import mapText
 from .overlay import setOverlay, showIn3D, showInfarct
 from .ownLayout import OwnLayout
@@ -22,6 +22,7 @@ from .parameterNode import chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
 from .relabelAhead import RelabelAhead
 from .resultToScene import ATTRIBUTE, SegmentationResult
+from .roomWatch import RoomWatch
 
 #: Of the table, pixels: Qt's own minimum is wider than the candidate's number.
 _NARROWEST_COLUMN = 24
@@ -39,6 +40,8 @@ class ResultPanel(PanelPart):
         self._ahead = RelabelAhead((self.readMaps, self.findMidline))
         self._ownLayout = OwnLayout(self._showCompareButton)
         self._compared: list[str] = []  # sequences and volumes that are side by side
+        self._room = RoomWatch(self.onRoomChanged)
+        self._areNew, self._height = False, 0.0  # of the views side by side: since when; what was fitted, mm
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
         ui.mapComboBox.connect("currentIndexChanged(int)", self.onMapChosen)
@@ -188,23 +191,46 @@ class ResultPanel(PanelPart):
     def close(self) -> None:
         """The panel goes."""
         self._ahead.stop()
+        self._room.stop()
         self._ownLayout.stop()
+
+    def onRoomChanged(self) -> None:
+        """Another window: other columns where those are better, and the same slice, whole unless it was zoomed."""
+        seen = seenPart()
+        if self.parameterNode is not None and self._volumes() and seen is not None:
+            self._arrange()
+            if seen[0] == self._height:
+                qt.QTimer.singleShot(_VIEWS_MILLISECONDS, lambda: self.fitViews(seen[1]))
 
     def _compare(self) -> None:
         self._compared = self._identifiers()
-        compareSequences(self._volumes(), self._overlay())
-        if self.segmentation is not None:
-            showMap(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
+        self._arrange()
+        self._room.start()
         # The new views set themselves up when the application has drawn them, and would forget what they are told now.
         qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.fitViews)
 
-    def fitViews(self) -> None:
-        """The whole head in each view side by side, all at one scale, on the slice of the most suspicious candidate."""
+    def _arrange(self) -> None:
+        self._areNew = compareSequences(self._volumes(), self._overlay()) or self._areNew
+        if self.segmentation is not None:
+            showMap(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
+
+    def fitViews(self, toward: float | None = None) -> None:
+        """The whole head in each view side by side, all at one scale.
+
+        Args:
+            toward: how far toward the head's top the slice lies, mm; without it that of the most suspicious candidate.
+        """
         volumes = list(self._volumes().values()) if self.parameterNode is not None else []
         if volumes and isComparing():
             overlay = self._overlay()
-            table = candidatesOf(self.segmentation) if overlay is not None else None
-            fitViews(overlay[0] if overlay is not None else volumes[0], candidatePosition(table, 0))
+            position = candidatePosition(candidatesOf(self.segmentation), 0) if overlay is not None else None
+            if toward is None and position is not None:
+                toward = position[2]
+            fitViews(overlay[0] if overlay is not None else volumes[0], toward)
+            self._height = (seenPart() or (0.0,))[0]
+            if self._areNew and self.segmentation is not None:
+                self._areNew = False
+                renewLegends(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
 
     def _volumes(self) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
         return {key: node for key, node in chosenVolumes(self.parameterNode).items() if node is not None}
