@@ -22,9 +22,9 @@ def read(monkeypatch) -> list[str]:
 
 def ring(panel) -> None:
     """Let the timer run out."""
-    panel.resultPanel._ahead._timer.start()
-    while panel.resultPanel._ahead._timer.isActive:
-        panel.resultPanel._ahead.step()
+    panel.resultPanel._ahead.start()
+    while panel.resultPanel._ahead.steps.isBusy():
+        panel.resultPanel._ahead.steps.step()
 
 
 def move(panel, threshold: float) -> None:
@@ -33,7 +33,7 @@ def move(panel, threshold: float) -> None:
 
 
 def test_maps_are_read_before_a_slider_moves(reviewed, read) -> None:
-    assert reviewed.resultPanel._ahead._timer.isActive, "it begins with the result that is shown"
+    assert reviewed.resultPanel._ahead.steps.isBusy(), "it begins with the result that is shown"
     ring(reviewed)
     assert len(read) == 4 and "SimpleITK" in sys.modules, "probability, two of attention, and the reference"
     move(reviewed, 0.7)
@@ -44,9 +44,9 @@ def test_a_run_loads_the_packages_while_the_worker_computes(panel, monkeypatch) 
     asked: list[str] = []
     monkeypatch.setattr("ThrombusSegParts.relabelAhead.importLibrary", asked.append)
     panel.resultPanel.update(busy=False)
-    assert not panel.resultPanel._ahead._timer.isActive, "not before somebody segments"
+    assert not panel.resultPanel._ahead.steps.isBusy(), "not before somebody segments"
     panel.resultPanel.update(busy=True)
-    assert panel.resultPanel._ahead._timer.isActive
+    assert panel.resultPanel._ahead.steps.isBusy()
     ring(panel)
     assert (
         "SimpleITK" in asked and "ThrombusSegLib.lesions" in asked and not [name for name in asked if "torch" in name]

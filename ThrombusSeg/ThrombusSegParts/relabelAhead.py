@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-
-import qt
+from collections.abc import Callable, Iterator, Sequence
 
 from .library import importLibrary
+from .steps import Steps
 
 #: Loaded one after the other, none of them with torch.
 _PACKAGES = ("numpy", "SimpleITK", "ThrombusSegLib.lesions", "ThrombusSegLib.lesions.table")
@@ -24,28 +22,22 @@ class RelabelAhead:
 
     def __init__(self, pieces: Sequence[Callable[[], None]]) -> None:
         self._pieces = pieces
-        self._left: list[Callable[[], object]] = []
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_PAUSE_MILLISECONDS)
-        self._timer.connect("timeout()", self.step)
+        # without a package the slider says so when it is moved
+        self.steps = Steps(lambda error: None, (ImportError,), _PAUSE_MILLISECONDS)
 
     def start(self) -> None:
         """From now on; once more where a result has come since."""
-        if not self._left:
-            self._left = [*(partial(importLibrary, name) for name in _PACKAGES), *self._pieces]
-            self._timer.start()
-
-    def step(self) -> None:
-        """One piece more."""
-        if not self._left:
-            self.stop()
-            return
-        try:
-            self._left.pop(0)()
-        except ImportError:  # the slider says so when it is moved
-            self.stop()
+        if not self.steps.isBusy():
+            self.steps.start(self._prepare())
 
     def stop(self) -> None:
         """No further."""
-        self._left = []
-        self._timer.stop()
+        self.steps.stop()
+
+    def _prepare(self) -> Iterator[None]:
+        for name in _PACKAGES:
+            importLibrary(name)
+            yield
+        for piece in self._pieces:
+            piece()
+            yield
