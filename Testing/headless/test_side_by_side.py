@@ -164,6 +164,15 @@ def test_columns_follow_the_window(reviewed, headless, views, window) -> None:
     assert not watch._timer.isActive
 
 
+def test_views_that_slicer_has_turned_to_a_volume_are_axial_again(reviewed, headless, views, window) -> None:
+    """As it does with all views, hidden ones too, when the next patient is loaded."""
+    mine = make(headless.scene, "ThrombusSegSWI")
+    mine.SetSliceToRASByNTP(0.0, 0.2, 0.98, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+    press(reviewed)
+    turned = [[mine.GetSliceToRAS().GetElement(row, column) for column in range(3)] for row in range(3)]
+    assert turned == [[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+
+
 def test_a_legend_comes_to_views_that_are_new(reviewed, headless, views, window) -> None:
     """A view hears of legends that come, and knows of none that was there before it."""
     reviewed._parameterNode.shownMap = "probability"

@@ -101,7 +101,17 @@ def fitViews(volume: slicer.vtkMRMLScalarVolumeNode, toward: float | None) -> No
     for view, size in zip(views, sizes, strict=True):
         view.SetXYZOrigin(0.0, 0.0, 0.0)
         view.SetFieldOfView(scale * max(1, size[0]), scale * max(1, size[1]), view.GetFieldOfView()[2])
-        view.JumpSliceByCentering(right, anterior, superior if toward is None else toward)
+        _turnToAxial(view, (right, anterior, superior if toward is None else toward))
+
+
+def _turnToAxial(view: slicer.vtkMRMLSliceNode, center: tuple[float, float, float]) -> None:
+    """Slicer turns every view, also hidden ones, to the plane of a volume that is loaded."""
+    matrix = view.GetSliceToRAS()
+    for row in range(3):
+        for column in range(3):
+            matrix.SetElement(row, column, 0.0 if row != column else -1.0 if row == 0 else 1.0)
+        matrix.SetElement(row, 3, center[row])
+    view.UpdateMatrices()
 
 
 def seenPart() -> tuple[float, float] | None:
