@@ -67,10 +67,10 @@ class ThrombusSeg(ScriptedLoadableModule):
 def onStartupCompleted() -> None:
     """Called once, when the application has started: the sample case, and what an earlier crash has left."""
     from ThrombusSegParts.sampleData import registerSampleData
-    from ThrombusSegParts.temporaryFolders import removeStaleFolders
+    from ThrombusSegParts.temporaryFolders import clearAfterCrash
 
     registerSampleData()
-    removeStaleFolders()
+    clearAfterCrash()
 
 
 class ThrombusSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

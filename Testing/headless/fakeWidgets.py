@@ -38,6 +38,7 @@ class FakeWidget:
         self.connected: dict[str, Callable] = {}
         self.table, self.selected, self.cells = None, -1, []
         self.form, self._layout = types.SimpleNamespace(), FakeLayout()
+        self.visible, self.within = True, None
 
     @classmethod
     def load(cls, path: str) -> FakeWidget:
@@ -49,6 +50,12 @@ class FakeWidget:
 
     def appendPlainText(self, text: str) -> None:
         self.plainText += text + "\n"
+
+    def parent(self) -> FakeWidget | None:
+        return self.within
+
+    def inherits(self, name: str) -> bool:
+        return False
 
     def layout(self) -> FakeLayout:
         return self._layout

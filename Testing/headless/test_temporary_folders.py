@@ -67,3 +67,20 @@ def test_only_old_folders_of_ours_go(tmp_path: Path) -> None:
     left = {path.name for path in tmp_path.iterdir()} - {"thrombusseg-link"}
     assert left == {"thrombusseg-new", "another", "kept"}
     assert (tmp_path / "kept" / "SWI.nrrd").is_file()
+
+
+def test_what_a_killed_session_was_just_making_goes_a_little_later(tmp_path: Path, monkeypatch) -> None:
+    """Without a lock nobody can tell it from a folder that is being made; a minute later one can."""
+    from ThrombusSegParts.temporaryFolders import clearAfterCrash
+
+    later: list[tuple[int, object]] = []
+    monkeypatch.setattr("qt.QTimer.singleShot", lambda milliseconds, callback: later.append((milliseconds, callback)))
+    half = tmp_path / "thrombusseg-half"
+    half.mkdir()
+    (half / "SWI.nrrd").write_text("a patient")
+    clearAfterCrash(str(tmp_path))
+    assert half.is_dir()
+    ((milliseconds, look),) = later
+    os.utime(half, (time.time() - milliseconds / 1000,) * 2)
+    look()
+    assert not half.exists()

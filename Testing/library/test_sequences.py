@@ -30,6 +30,32 @@ NAMES = {
     "AxSWI": ("SWI", "SWI"),
     "VEN_BOLD_HR": ("SWI", "SWI"),
     "SWIp": ("SWI", "SWI"),
+    "VenoBOLD": ("SWI", "SWI"),
+    "sVenoBOLD_HR": ("SWI", "SWI"),
+    "Ax ESWAN": ("SWI", "SWI"),
+    "FSBB": ("SWI", "SWI"),
+    "3D_BSI": ("SWI", "SWI"),
+    "VenoBOLD mIP": ("SWI", "minIP SWI"),
+    "VenoBOLD_Pha": (None, "phase"),
+    "SWI_Pha": (None, "phase"),
+    "SWIp phase": (None, "phase"),
+    "BOLD": (None, "functional MRI"),
+    "ep2d_bold_rest": (None, "functional MRI"),
+    "Ax HEMO": ("SWI", "T2*"),
+    "T2 Haemo": ("SWI", "T2*"),
+    "sT2W_FFE": ("SWI", "T2*"),
+    "AX MPGR": ("SWI", "T2*"),
+    "Ax gradient echo": ("SWI", "T2*"),
+    "trace": ("DWI", "DWI"),
+    "sDW_SSh": ("DWI", "DWI"),
+    "eDWI b1000": ("DWI", "DWI"),
+    "dADC": ("ADC", "ADC"),
+    "s3DI_MC_HR": ("TOF", "TOF"),
+    "s3DI_MC MIP": (None, "projection of an angiogram"),
+    "2D TOF MRV": (None, "venogram"),
+    "SWI venogram": ("SWI", "SWI"),
+    "PWI": (None, "perfusion"),
+    "T2 TSE": (None, "T2"),
     "T2W_FFE": ("SWI", "T2*"),
     "sub-01_part-mag_T2starw": ("SWI", "T2*"),
     "Ax SWAN minIP": ("SWI", "minIP SWI"),
@@ -85,7 +111,7 @@ def test_names(name: str, expected: tuple[str | None, str], change: type[str]) -
     assert (guess.sequence and guess.sequence.value, guess.kind) == expected
 
 
-@pytest.mark.parametrize("name", ["", "broadcast", "patient 12", "image0001.dcm", "swimming"])
+@pytest.mark.parametrize("name", ["", "broadcast", "patient 12", "image0001.dcm", "swimming", "mIP", "hem", "Nemo"])
 def test_unknown_names_are_not_guessed(name: str) -> None:
     assert recognise_name(name) is None
 
@@ -120,6 +146,7 @@ def test_any_text_is_taken(text: str) -> None:
         ({"ScanningSequence": "EP\\GR", "EchoTime": "30", "SeriesDescription": "perfusion"}, None, "perfusion"),
         ({"ImageType": "DERIVED\\SECONDARY", "DiffusionBValue": "1000", "SeriesDescription": "ADC"}, "ADC", "ADC"),
         ({"ImageType": "DERIVED\\PRIMARY\\DIFFUSION\\FA", "SeriesDescription": "DTI"}, None, "tensor"),
+        ({"ScanningSequence": "GR", "EchoTime": "4.6", "AngioFlag": "Y", "SeriesDescription": "MRV"}, None, "MRV"),
     ],
 )
 def test_dicom_attributes(tags: dict[str, str], expected: str | None, word: str) -> None:

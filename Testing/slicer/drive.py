@@ -27,7 +27,7 @@ import vtk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Slicer runs this file without its folder on the path
 import annotatorStages
-from panelView import bring_into_view, columns_in_view
+from panelView import bring_into_view, columns_in_view, is_in_view
 
 SIZES = {"1280": (1280, 800), "1920": (1920, 1080)}
 THEMES = {"light": "Light Slicer", "dark": "Dark Slicer"}
@@ -171,9 +171,12 @@ def stage_setup(driver: Driver) -> None:
 def stage_missing(driver: Driver) -> None:
     """The setup section where another Python is not usable, and with Slicer's own; then the first one again."""
     setup = driver.panel.setupPanel
+    driver.size("1280")
     setup.ui.setupPythonEdit.currentPath = str(Path(__file__).resolve())
     driver.idle()
-    driver.report["refused"] = setup.ui.setupMessageLabel.text
+    driver.report["refused"] = setup.message.text
+    driver.report["refusedInView"] = is_in_view(setup.ui.setupMessage_choices)
+    driver.photograph("setup-refused")
     if not driver.python:
         return
     driver.press(setup.ui.setupButton_python)

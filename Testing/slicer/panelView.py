@@ -19,3 +19,9 @@ def bring_into_view(widget: object, top: bool = False) -> None:
         parent.verticalScrollBar().setValue(0)
     elif parent is not None:
         parent.ensureWidgetVisible(widget)
+
+
+def is_in_view(widget: object) -> bool:
+    """Whether the whole of a widget is seen without scrolling."""
+    region = widget.visibleRegion().boundingRect()
+    return bool(widget.visible) and region.height() == widget.height

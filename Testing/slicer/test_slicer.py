@@ -96,7 +96,7 @@ def test_setup_is_checked_and_folded_when_green(report: dict) -> None:
 
 
 def test_a_program_that_is_no_python_is_refused_in_a_sentence(report: dict) -> None:
-    assert "is not used." in report["refused"]
+    assert "is not used." in report["refused"] and report["refusedInView"] is True
 
 
 def test_sample_case_is_loaded_by_sample_data(report: dict) -> None:

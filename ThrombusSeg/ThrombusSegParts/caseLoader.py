@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -23,9 +22,9 @@ from .reviewScores import takeSavedScores
 from .savedFacts import noteSaved
 from .sceneNodes import nodesIn
 from .sequences import SEQUENCES
+from .steps import Steps
 from .voxels import labelsOf, packed, writeSegments
 
-_STEP_MILLISECONDS = 1
 #: Of a volume that was read from a folder of DICOM files: that folder.
 SERIES_FOLDER = ATTRIBUTE + "SeriesFolder"
 
@@ -46,17 +45,16 @@ class CaseLoader:
         onError: Callable[[str], None],
     ) -> None:
         self._desk, self._onLoaded, self._onError = desk, onLoaded, onError
-        self._steps: Any = None
+        self._isAsking = False  # whether the worker reads the images
+        self._steps = Steps(self._fail, (OSError, ValueError, KeyError, TypeError, SegmentationError))
+        self.step = self._steps.step
         self._volumes: dict[str, Any] = {}
         self.warnings: list[str] = []
         """Of the case that was loaded last: what opening it has put right, or set aside."""
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_STEP_MILLISECONDS)
-        self._timer.connect("timeout()", self.step)
 
     def isBusy(self) -> bool:
         """Whether a case is being loaded."""
-        return self._steps is not None
+        return self._isAsking or self._steps.isBusy()
 
     def start(self, item: Mapping[str, Any], saved: str) -> None:
         """Begin; `onLoaded` or `onError` follows.
@@ -77,36 +75,23 @@ class CaseLoader:
 
         def begin(result: Mapping[str, Any], found: Mapping[str, Any]) -> None:
             self.warnings = [str(each) for each in found.get("warnings", ())]
-            self._steps = self._load(item, saved, result["files"], found)
-            self._timer.start()
+            self._isAsking = False
+            self._steps.start(self._load(item, saved, result["files"], found))
 
         def failed(error: SegmentationError) -> None:
-            self._steps = None
+            self._isAsking = False
             self._onError(str(error))
 
-        self._steps = iter(())
+        self._isAsking = True
         self._desk.worker.ask("images", values, done, failed)
-
-    def step(self) -> None:
-        """One file more."""
-        if self._steps is None:
-            self._timer.stop()
-            return
-        try:
-            next(self._steps)
-        except StopIteration:
-            self._finish()
-        except (OSError, ValueError, KeyError, TypeError, SegmentationError) as error:
-            self._finish()
-            self._onError(_("The case could not be loaded: {reason}").format(reason=error))
 
     def close(self) -> None:
         """Load no further."""
-        self._finish()
+        self._isAsking = False
+        self._steps.stop()
 
-    def _finish(self) -> None:
-        self._steps = None
-        self._timer.stop()
+    def _fail(self, error: Exception) -> None:
+        self._onError(_("The case could not be loaded: {reason}").format(reason=error))
 
     def _load(self, item: Mapping[str, Any], saved: str, files: Mapping[str, str], found: Mapping[str, Any]) -> Any:
         """A generator: something has been done each time it gives way."""
@@ -132,7 +117,7 @@ class CaseLoader:
             segmentation = self._addSaved(segmentation, volumes, found)
         if segmentation is not None:
             note(segmentation, item, saved)
-        self._finish()
+        self._steps.stop()
         self._onLoaded(dict(self._volumes), segmentation)
 
     def _addVolume(self, case: str, sequence: str, path: Path) -> WrittenVolume:

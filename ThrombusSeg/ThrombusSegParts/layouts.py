@@ -22,40 +22,50 @@ Overlay = tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]
 #: Width and height of all views together where there is no application, pixels.
 _ROOM = (1400, 900)
 #: A view needs so much width, pixels: narrower, its bar would widen the whole window; and its bar takes so much height.
-_NARROWEST, _BAR = 330, 25
+_NARROWEST, _BAR = 360, 25
 #: An axial slice of a head is so much longer than wide.
 _HEAD = 1.25
 #: Slices that are smaller by less are as good (our choice).
 _NEARLY = 0.95
 #: Around the head, of its size.
-_MARGIN = 1.05
+MARGIN = 1.05
 #: Of the probability over its volume.
 _OVERLAY = 0.5
 #: A voxel of the head is brighter than this share of the bright voxels (our choice).
 _INSIDE = 0.15
 
 
-def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode], overlay: Overlay | None = None) -> None:
+def compareSequences(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode], overlay: Overlay | None = None) -> bool:
     """Show each sequence in an axial view of its own.
 
     Args:
         volumes: by sequence.
         overlay: shown in one more view.
+
+    Returns:
+        Whether there are views that have never been shown before.
     """
     layout = _layoutNode()
     before = layout.GetViewArrangement()
     names = (*volumes, *((PROBABILITY,) if overlay is not None else ()))
-    description = layoutDescription(names, _room())
+    areNew = any(_viewNode("vtkMRMLSliceNode", name) is None for name in names)
+    if before != LAYOUT or layout.GetLayoutDescription(LAYOUT) != layoutDescription(names, room()):
+        _arrange(layout, layoutDescription(names, room()))
+    for name, volume in volumes.items():
+        _show(name, volume, None)
+    showOverlay(overlay)
+    return areNew
+
+
+def _arrange(layout: slicer.vtkMRMLLayoutNode, description: str) -> None:
+    """Build the views anew, also where ours are shown already."""
     if layout.IsLayoutDescription(LAYOUT):
         layout.SetLayoutDescription(LAYOUT, description)
     else:
         layout.AddLayoutDescription(LAYOUT, description)
-    if before == LAYOUT:
+    if layout.GetViewArrangement() == LAYOUT:
         layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutNone)
     layout.SetViewArrangement(LAYOUT)
-    for name, volume in volumes.items():
-        _show(name, volume, None)
-    showOverlay(overlay)
 
 
 def showOverlay(overlay: Overlay | None) -> bool:
@@ -75,26 +85,52 @@ def _show(name: str, volume: slicer.vtkMRMLScalarVolumeNode, over: slicer.vtkMRM
     composite.SetLinkedControl(True)
 
 
-def fitViews(volume: slicer.vtkMRMLScalarVolumeNode, position: tuple[float, float, float] | None) -> None:
-    """Show the whole head in every view, all at one scale, with the slice through a point (RAS, mm) where one is given.
+def fitViews(volume: slicer.vtkMRMLScalarVolumeNode, toward: float | None) -> None:
+    """Show the whole head in every view, all at one scale.
 
     Args:
         volume: in which the head is looked for.
+        toward: how far toward the head's top the slice lies, mm; None for the middle one.
     """
     bounds = headBounds(volume)
     right, anterior, superior = ((low + high) / 2 for low, high in bounds)
-    width, height = (_MARGIN * (high - low) for low, high in bounds[:2])
-    views = [node for node in nodesIn(slicer.mrmlScene, "vtkMRMLSliceNode") if isCompareView(node)]
+    width, height = (MARGIN * (high - low) for low, high in bounds[:2])
+    views = _views()
     sizes = [view.GetDimensions() for view in views]
     scale = max((max(width / max(1, size[0]), height / max(1, size[1])) for size in sizes), default=1.0)
     for view, size in zip(views, sizes, strict=True):
         view.SetXYZOrigin(0.0, 0.0, 0.0)
         view.SetFieldOfView(scale * max(1, size[0]), scale * max(1, size[1]), view.GetFieldOfView()[2])
-        view.JumpSliceByCentering(right, anterior, superior if position is None else position[2])
+        _turnToAxial(view, (right, anterior, superior if toward is None else toward))
+
+
+def _turnToAxial(view: slicer.vtkMRMLSliceNode, center: tuple[float, float, float]) -> None:
+    """Slicer turns every view, also hidden ones, to the plane of a volume that is loaded."""
+    matrix = view.GetSliceToRAS()
+    for row in range(3):
+        for column in range(3):
+            matrix.SetElement(row, column, 0.0 if row != column else -1.0 if row == 0 else 1.0)
+        matrix.SetElement(row, 3, center[row])
+    view.UpdateMatrices()
+
+
+def seenPart() -> tuple[float, float] | None:
+    """Height of a view, and how far toward the head's top its slice lies, mm; None without views."""
+    return next(((view.GetFieldOfView()[1], view.GetSliceToRAS().GetElement(2, 3)) for view in _views()), None)
+
+
+def _views() -> list[slicer.vtkMRMLSliceNode]:
+    return [node for node in nodesIn(slicer.mrmlScene, "vtkMRMLSliceNode") if isCompareView(node)]
 
 
 def headBounds(volume: slicer.vtkMRMLScalarVolumeNode) -> list[tuple[float, float]]:
     """Lowest and highest R, A and S (mm) of what is not air; of the whole volume where nothing stands out."""
+    corners = headCorners(volume)
+    return [(min(each[axis] for each in corners), max(each[axis] for each in corners)) for axis in range(3)]
+
+
+def headCorners(volume: slicer.vtkMRMLScalarVolumeNode) -> list[tuple[float, float, float]]:
+    """RAS (mm) of the corners of the box of voxels in which the head lies."""
     array = slicer.util.arrayFromVolume(volume)
     steps = [max(1, round(size / 64)) for size in array.shape]
     sample = array[:: steps[0], :: steps[1], :: steps[2]]
@@ -107,8 +143,7 @@ def headBounds(volume: slicer.vtkMRMLScalarVolumeNode) -> list[tuple[float, floa
         axis.sort()
         edges.append((int(axis[axis.size // 100]), int(axis[-1 - axis.size // 100])) if axis.size else (0, size - 1))
     matrix = worldMatrix(volume)
-    corners = [matrix.MultiplyPoint((i, j, k, 1.0)) for k in edges[0] for j in edges[1] for i in edges[2]]
-    return [(min(each[axis] for each in corners), max(each[axis] for each in corners)) for axis in range(3)]
+    return [matrix.MultiplyPoint((i, j, k, 1.0))[:3] for k in edges[0] for j in edges[1] for i in edges[2]]
 
 
 def isCompareView(node: Any) -> bool:
@@ -121,7 +156,7 @@ def isProbabilityView(node: Any) -> bool:
     return bool(node.GetLayoutName() == _TAG + PROBABILITY)
 
 
-def _room() -> tuple[int, int]:
+def room() -> tuple[int, int]:
     """Width and height of all views together, pixels."""
     if not hasattr(slicer, "app"):
         return _ROOM

@@ -7,6 +7,7 @@ import slicer
 from .layouts import isCompareView, isProbabilityView
 from .mapTexts import mapText
 from .nodesToFiles import RESULT_ATTRIBUTE
+from .ownViews import fitOthers
 from .resultToScene import ATTRIBUTE
 from .sceneNodes import nodesIn
 from .sequences import SEQUENCES
@@ -57,6 +58,16 @@ def showMap(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: flo
         _showLegend(volume, mapText(name), volume is chosen)
 
 
+def renewLegends(segmentation: slicer.vtkMRMLSegmentationNode, key: str, opacity: float) -> None:
+    """Show the map again: a view that was made later than a legend knows of no legend but those that come."""
+    scene = segmentation.GetScene()
+    for legend in nodesIn(scene, "vtkMRMLColorLegendDisplayNode"):
+        owner = legend.GetDisplayableNode()
+        if owner is not None and owner.GetAttribute(RESULT_ATTRIBUTE):
+            scene.RemoveNode(legend)
+    showMap(segmentation, key, opacity)
+
+
 def _hideOtherLegends(scene: slicer.vtkMRMLScene, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
     """Of the maps of earlier results too."""
     for legend in nodesIn(scene, "vtkMRMLColorLegendDisplayNode"):
@@ -82,11 +93,14 @@ def _showLegend(volume: slicer.vtkMRMLScalarVolumeNode, title: str, shown: bool)
 
 
 def showReference(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-    """Show the reference volume in every slice view but those of single sequences."""
-    role = segmentation.GetReferenceImageGeometryReferenceRole()
+    """Show the reference volume in every slice view but those of single sequences, whole where it is new to it."""
+    identifier = segmentation.GetNodeReferenceID(segmentation.GetReferenceImageGeometryReferenceRole())
+    changed = set()
     for view in nodesIn(segmentation.GetScene(), "vtkMRMLSliceCompositeNode"):
-        if not isCompareView(view):
-            view.SetBackgroundVolumeID(segmentation.GetNodeReferenceID(role))
+        if not isCompareView(view) and view.GetBackgroundVolumeID() != identifier:
+            view.SetBackgroundVolumeID(identifier)
+            changed.add(view.GetLayoutName())
+    fitOthers(changed)
 
 
 def isAnythingShown(scene: slicer.vtkMRMLScene) -> bool:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import qt
 import slicer
 import vtk
 
 from .layouts import LAYOUT, isComparing, restoreLayout
+from .ownViews import OwnViews
+
+#: The views set themselves up when the application has drawn them.
+_VIEWS_MILLISECONDS = 100
 
 
 class OwnLayout:
@@ -23,6 +28,8 @@ class OwnLayout:
         self._node: Any = None
         self._tag = 0
         self._own = 0
+        self._isAway = False  # whether ours is shown
+        self.views = OwnViews()
 
     def watch(self) -> None:
         """From now on; called again, it looks whether the scene has another layout node."""
@@ -50,5 +57,12 @@ class OwnLayout:
 
     def _note(self) -> None:
         arrangement = self._node.GetViewArrangement()
-        if not slicer.mrmlScene.IsClosing() and arrangement not in (LAYOUT, slicer.vtkMRMLLayoutNode.SlicerLayoutNone):
+        if slicer.mrmlScene.IsClosing() or arrangement == slicer.vtkMRMLLayoutNode.SlicerLayoutNone:
+            return
+        if arrangement != LAYOUT:
             self._own = arrangement
+        if arrangement == LAYOUT and not self._isAway:
+            self.views.note()
+        elif arrangement != LAYOUT and self._isAway:
+            qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.views.fit)
+        self._isAway = arrangement == LAYOUT

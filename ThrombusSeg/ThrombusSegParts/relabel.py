@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import slicer
@@ -64,6 +66,9 @@ class Relabeler:
 
     Args:
         segmentation: of a result whose probability is in the scene.
+
+    Raises:
+        ImportError: SimpleITK, or ThrombusSegLib, is not there.
     """
 
     def __init__(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
@@ -75,13 +80,26 @@ class Relabeler:
         maps = mapsOf(segmentation)
         self._probability = imageOf(maps["probability"])
         self._attention = {sequences(key): imageOf(node) for key, node in maps.items() if key != "probability"}
-        reference = referenceOf(segmentation)
-        self._midline = lesions.find_midline(imageOf(reference)) if reference is not None else None
-        infarct = maskOf(segmentation, INFARCT)
-        self._infarct = infarct > 0 if infarct is not None else slicer.util.arrayFromVolume(maps["probability"]) > 2
-        self._labelmap = self._emptyLabelmap(maps["probability"])
+        self._read = _timesOf(segmentation)
+        self.begin()
+
+    @cached_property
+    def midline(self) -> Any:
+        """Of the head on the reference volume; None where there is none."""
+        reference = referenceOf(self.segmentation)
+        return self._lesions.find_midline(imageOf(reference)) if reference is not None else None
+
+    def begin(self) -> None:
+        """Start from what the segmentation is now; what was read of its maps is kept."""
+        probability, infarct = mapsOf(self.segmentation)["probability"], maskOf(self.segmentation, INFARCT)
+        self._infarct = infarct > 0 if infarct is not None else slicer.util.arrayFromVolume(probability) > 2
+        self._labelmap = self._emptyLabelmap(probability)
         self._written = -1
-        self._ownLabels = not isChanged(segmentation)
+        self._ownLabels = not isChanged(self.segmentation)
+
+    def knows(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+        """Whether it has read the maps of this one, and they are as they were."""
+        return segmentation is self.segmentation and self._read == _timesOf(segmentation)
 
     def isCurrent(self) -> bool:
         """Whether the thrombus is still what this has written last."""
@@ -94,19 +112,31 @@ class Relabeler:
         """Write labels and table; returns the number of candidates."""
         wanted = self._lesions.CandidateSettings(threshold=threshold, minimum_volume_mm3=minimumVolume)
         found = self._lesions.find_candidates(
-            self._probability, wanted, midline=self._midline, attention=self._attention
+            self._probability, wanted, midline=self.midline, attention=self._attention
         )
-        self._write(found.labels > 0)
+        checksums = self._write(found.labels > 0)
         table, rows = candidatesOf(self.segmentation), self._rows(found.found)
         if table is not None:
             fillTable(table, rows)
-        self.segmentation.SetAttribute(CANDIDATES, json.dumps(rows))
-        for key, value in (("Threshold", threshold), ("MinimumVolume", minimumVolume)):
-            self.segmentation.SetAttribute(ATTRIBUTE + key, f"{value:g}")
-        self.segmentation.SetAttribute(ATTRIBUTE + "ThrombusFound", str(bool(found.found)))
+        facts = {
+            CANDIDATES: json.dumps(rows),
+            ATTRIBUTE + "Threshold": f"{threshold:g}",
+            ATTRIBUTE + "MinimumVolume": f"{minimumVolume:g}",
+            ATTRIBUTE + "ThrombusFound": str(bool(found.found)),
+        }
+        self._note({**checksums, **facts})
         return len(found.found)
 
-    def _write(self, thrombus: Any) -> None:
+    def _note(self, facts: Mapping[str, str]) -> None:
+        """Attributes of the segmentation, all in one change: each would be told to everything that shows it."""
+        modifying = self.segmentation.StartModify()
+        for key, value in facts.items():
+            self.segmentation.SetAttribute(key, value)
+        self.segmentation.Modified()
+        self.segmentation.EndModify(modifying)
+
+    def _write(self, thrombus: Any) -> dict[str, str]:
+        """Labels into the segments; the attributes by which they are known again."""
         from vtk.util.numpy_support import vtk_to_numpy
 
         values = vtk_to_numpy(self._labelmap.GetPointData().GetScalars()).reshape(thrombus.shape)
@@ -116,11 +146,9 @@ class Relabeler:
             values[thrombus] = SEGMENTS[0].label
             self._labelmap.Modified()
             self._show()
-        self.segmentation.SetAttribute(CHECKSUM, _checksum(thrombus.astype("uint8")))
-        if self._ownLabels:
-            self.segmentation.SetAttribute(LABELS_CHECKSUM, _checksum(values))
         self._written = self._labelmap.GetMTime()
-        self.segmentation.Modified()
+        checksums = {CHECKSUM: _checksum(thrombus.astype("uint8"))}
+        return {**checksums, LABELS_CHECKSUM: _checksum(values)} if self._ownLabels else checksums
 
     def _show(self) -> None:
         """Let both segments be what stands in the label map."""
@@ -155,6 +183,12 @@ def imageOf(volume: slicer.vtkMRMLScalarVolumeNode) -> Any:
     image.SetOrigin([sign * each for sign, each in zip(signs, volume.GetOrigin(), strict=True)])
     image.SetDirection([signs[row] * matrix.GetElement(row, column) for row in range(3) for column in range(3)])
     return image
+
+
+def _timesOf(segmentation: slicer.vtkMRMLSegmentationNode) -> list[tuple[str, int, int]]:
+    """When each map, and the reference, were changed last."""
+    volumes = [each for each in (*mapsOf(segmentation).values(), referenceOf(segmentation)) if each is not None]
+    return [(volume.GetID(), volume.GetMTime(), volume.GetImageData().GetMTime()) for volume in volumes]
 
 
 def _checksum(mask: Any) -> str:

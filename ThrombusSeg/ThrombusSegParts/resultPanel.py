@@ -11,8 +11,17 @@ from slicer.i18n import tr as _
 
 from .camera import lookAtFirst
 from .candidateTable import candidatePosition
-from .layouts import Overlay, compareSequences, fitViews, isComparing, showOverlay
-from .mapDisplay import candidatesOf, isAnythingShown, jumpTo, mapsOf, referenceOf, showMap, showReference
+from .layouts import Overlay, compareSequences, fitViews, isComparing, seenPart, showOverlay
+from .mapDisplay import (
+    candidatesOf,
+    isAnythingShown,
+    jumpTo,
+    mapsOf,
+    referenceOf,
+    renewLegends,
+    showMap,
+    showReference,
+)
 from .mapTexts import mapText
 from .overlay import isIn3D, setOverlay, showIn3D, showInfarct, tellIn3D
 from .ownLayout import OwnLayout
@@ -20,8 +29,10 @@ from .panelPart import PanelPart
 from .panelTexts import relabelText, resultText
 from .parameterNode import ThrombusSegParameterNode, chosenVolumes
 from .relabel import Relabeler, isCorrected, settingsOf
+from .relabelAhead import RelabelAhead
 from .resultChoice import ResultChoice, hideOthers
 from .resultToScene import ATTRIBUTE, SegmentationResult
+from .roomWatch import RoomWatch
 
 #: Of the table, pixels: Qt's own minimum is wider than the candidate's number.
 _NARROWEST_COLUMN = 24
@@ -36,8 +47,11 @@ class ResultPanel(PanelPart):
     def __init__(self, ui: Any) -> None:
         super().__init__(ui, connects=False)  # the run section has the same form
         self._relabeler: Relabeler | None = None
+        self._ahead = RelabelAhead((self.readMaps, self.findMidline))
         self._ownLayout = OwnLayout(self._showCompareButton)
         self._compared: list[str] = []  # sequences and volumes that are side by side
+        self._room = RoomWatch(self.onRoomChanged)
+        self._areNew, self._height = False, 0.0  # of the views side by side: since when; what was fitted, mm
         self._filling = False
         self._said: slicer.vtkMRMLSegmentationNode | None = None  # of which the sentence speaks
         self._isOfScene = True  # what comes next was shown when the scene was saved, and stays as it was saved
@@ -128,6 +142,8 @@ class ResultPanel(PanelPart):
         self._updateComparison()
         self._tellOf3D()
         self._filling = False
+        if busy or (segmentation is not None and self._relabeler is None):
+            self._ahead.start()
         if segmentation is not None and segmentation.GetDisplayNode() is not None:
             setOverlay(segmentation.GetDisplayNode(), self.parameterNode.fillOpacity, self.parameterNode.outlineOpacity)
 
@@ -168,7 +184,8 @@ class ResultPanel(PanelPart):
                 if isCorrected(segmentation):
                     self._updateSliders(False)
                     return
-                self._relabeler = Relabeler(segmentation)
+                self._relabeler = self._relabelerOf(segmentation)
+                self._relabeler.begin()
             count = self._relabeler.apply(threshold, volume)
         except ImportError as error:
             logging.warning("ThrombusSeg: %s", error)
@@ -176,6 +193,20 @@ class ResultPanel(PanelPart):
             return
         self._say(segmentation, relabelText(count, threshold, volume))
         self._fitColumns()
+
+    def readMaps(self) -> None:
+        """Of the result that is shown, before a slider asks for that."""
+        if self.segmentation is not None and self.ui.thresholdSlider.enabled:
+            self._relabeler = self._relabelerOf(self.segmentation)
+
+    def findMidline(self) -> None:
+        """Of its head: the other part that takes long."""
+        if self._relabeler is not None:
+            self._relabeler.midline  # noqa: B018 - it is kept
+
+    def _relabelerOf(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Relabeler:
+        known = self._relabeler is not None and self._relabeler.knows(segmentation)
+        return self._relabeler if known else Relabeler(segmentation)
 
     def onInfarctToggled(self, shown: bool) -> None:
         """Show or hide the infarct."""
@@ -216,24 +247,48 @@ class ResultPanel(PanelPart):
 
     def close(self) -> None:
         """The panel goes."""
+        self._ahead.stop()
+        self._room.stop()
         self._ownLayout.stop()
         self._choice.close()
 
+    def onRoomChanged(self) -> None:
+        """Another window: other columns where those are better, and the same slice, whole unless it was zoomed."""
+        seen = seenPart()
+        if self.parameterNode is not None and self._volumes() and seen is not None:
+            self._arrange()
+            if seen[0] == self._height:
+                qt.QTimer.singleShot(_VIEWS_MILLISECONDS, lambda: self.fitViews(seen[1]))
+
     def _compare(self) -> None:
         self._compared = self._identifiers()
-        compareSequences(self._volumes(), self._overlay())
-        if self.segmentation is not None:
-            showMap(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
+        self._arrange()
+        self._room.start()
         # The new views set themselves up when the application has drawn them, and would forget what they are told now.
         qt.QTimer.singleShot(_VIEWS_MILLISECONDS, self.fitViews)
 
-    def fitViews(self) -> None:
-        """The whole head in each view side by side, all at one scale, on the slice of the most suspicious candidate."""
+    def _arrange(self) -> None:
+        self._areNew = compareSequences(self._volumes(), self._overlay()) or self._areNew
+        if self.segmentation is not None:
+            showMap(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
+
+    def fitViews(self, toward: float | None = None) -> None:
+        """The whole head in each view side by side, all at one scale.
+
+        Args:
+            toward: how far toward the head's top the slice lies, mm; without it that of the most suspicious candidate.
+        """
         volumes = list(self._volumes().values()) if self.parameterNode is not None else []
         if volumes and isComparing():
             overlay = self._overlay()
-            table = candidatesOf(self.segmentation) if overlay is not None else None
-            fitViews(overlay[0] if overlay is not None else volumes[0], candidatePosition(table, 0))
+            position = candidatePosition(candidatesOf(self.segmentation), 0) if overlay is not None else None
+            if toward is None and position is not None:
+                toward = position[2]
+            fitViews(overlay[0] if overlay is not None else volumes[0], toward)
+            self._height = (seenPart() or (0.0,))[0]
+            if self._areNew and self.segmentation is not None:
+                self._areNew = False
+                renewLegends(self.segmentation, self.parameterNode.shownMap, self.parameterNode.mapOpacity)
 
     def _volumes(self) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
         return {key: node for key, node in chosenVolumes(self.parameterNode).items() if node is not None}

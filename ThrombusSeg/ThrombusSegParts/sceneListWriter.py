@@ -21,10 +21,10 @@ from .errors import SegmentationError
 from .nodesToFiles import writeVolume
 from .predictionToFiles import canBeKept, writePrediction
 from .sceneCases import SceneCase
+from .steps import Steps
 
 IMAGES = "images"
 _NAME, _UNFINISHED = "scene-review", ".unfinished"
-_STEP_MILLISECONDS = 1
 
 
 class SceneListWriter:
@@ -43,42 +43,28 @@ class SceneListWriter:
         onError: Callable[[str], None],
     ) -> None:
         self._onDone, self._onProgress, self._onError = onDone, onProgress, onError
-        self._steps: Iterator[None] | None = None
+        self._steps = Steps(self._fail, (OSError, SegmentationError, ValueError))
+        self.step = self._steps.step
         self._unfinished: Path | None = None
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_STEP_MILLISECONDS)
-        self._timer.connect("timeout()", self.step)
 
     def isBusy(self) -> bool:
         """Whether cases are being written."""
-        return self._steps is not None
+        return self._steps.isBusy()
 
     def start(self, cases: list[SceneCase], parent: Path) -> None:
         """Begin; `onDone` or `onError` follows, unless it is closed before."""
         self.close()
-        self._steps = self._write(cases, _freeName(parent))
-        self._timer.start()
+        self._steps.start(self._write(cases, _freeName(parent)))
 
-    def step(self) -> None:
-        """One file more."""
-        if self._steps is None:
-            self._timer.stop()
-            return
-        try:
-            next(self._steps)
-        except StopIteration:
-            self._timer.stop()
-        except OSError as error:
-            self.close()
-            self._onError(_("The cases could not be written: {reason}").format(reason=error.strerror or error))
-        except (SegmentationError, ValueError) as error:
-            self.close()
-            self._onError(str(error))
+    def _fail(self, error: Exception) -> None:
+        self.close()
+        isOfDisk = isinstance(error, OSError)
+        text = _("The cases could not be written: {reason}").format(reason=getattr(error, "strerror", None) or error)
+        self._onError(text if isOfDisk else str(error))
 
     def close(self) -> None:
         """Write no further; what is unfinished goes."""
-        self._timer.stop()
-        self._steps = None
+        self._steps.stop()
         if self._unfinished is not None:
             shutil.rmtree(self._unfinished, ignore_errors=True)
             self._unfinished = None
@@ -94,7 +80,8 @@ class SceneListWriter:
                 yield from writePrediction(each.result, name, folder / "results" / name)
                 kept += 1
         folder.rename(target)
-        self._unfinished, self._steps = None, None
+        self._unfinished = None
+        self._steps.stop()
         self._onDone(target, kept)
 
     def _writeImages(self, volumes: Mapping[str, Any], folder: Path, place: str) -> Iterator[None]:

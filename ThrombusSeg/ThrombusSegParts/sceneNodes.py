@@ -17,10 +17,12 @@ def removeNodes(scene: slicer.vtkMRMLScene, nodes: Iterable[Any]) -> None:
     """Remove these; those that are gone already do not matter."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     for node in nodes:
-        hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False, False)
-        for each in (*_helpersOf(node), node):
+        for each in (node, *_helpersOf(node)):  # first the node: one without display or item is a fault to Slicer
             if each is not None and scene.IsNodePresent(each):
                 scene.RemoveNode(each)
+        item = hierarchy.GetItemByDataNode(node)
+        if item != hierarchy.GetInvalidItemID():  # the application has removed it already
+            hierarchy.RemoveItem(item, False, False)
 
 
 def _helpersOf(node: Any) -> list[Any]:

@@ -22,6 +22,7 @@ from .panelPart import PanelPart
 from .parameterNode import ThrombusSegParameterNode
 from .setupActions import SetupActions, Step, saveSetting
 from .setupChecks import ROWS, Facts, State, allGreen, allStates, deviceKey, toDo, weightsInUse
+from .setupMessage import BUTTONS, CHOICES, SetupMessage
 from .setupProcess import CHECK, CHECK_DEVICE, Outcome, SetupProcess
 from .setupTexts import buttonText, cardText, defaultWeightsText, headerText
 from .workerPython import SETTING, chosenPython, chosenWeights
@@ -29,6 +30,13 @@ from .workerPython import SETTING, chosenPython, chosenWeights
 #: Keeps how the device test ended, so that torch is not loaded for it each time Slicer is started.
 DEVICE_SETTING = "ThrombusSeg/DeviceTest"
 _POLL_MILLISECONDS = 100
+#: Of `setupActions`, by the buttons that belong to no row.
+_ACTIONS = {
+    "setupCheckButton": "checkAgain",
+    "setupReportButton": "copyReport",
+    "setupFolderButton": "showFolder",
+    "setupRemoveButton": "removeWeights",
+}
 
 
 class SetupPanel(PanelPart):
@@ -52,6 +60,7 @@ class SetupPanel(PanelPart):
         self.actions = actions or SetupActions(Path(resourcePath("requirements.txt")))
         self.widget = slicer.util.loadUI(resourcePath("UI/SetupPanel.ui"))
         super().__init__(slicer.util.childWidgetVariables(self.widget))
+        self.message = SetupMessage(self.ui)
         self._parentLayout = parentLayout
         self._place(first=False)
         self._events: list[dict[str, Any]] = []
@@ -70,11 +79,12 @@ class SetupPanel(PanelPart):
     def _connect(self) -> None:
         for name in ROWS:
             button = getattr(self.ui, f"setupButton_{name}")
-            button.connect("clicked(bool)", lambda checked=False, name=name: self._press(self._state(name).action))
-        self.ui.setupCheckButton.connect("clicked(bool)", lambda checked=False: self._press("checkAgain"))
-        self.ui.setupReportButton.connect("clicked(bool)", lambda checked=False: self._press("copyReport"))
-        self.ui.setupFolderButton.connect("clicked(bool)", lambda checked=False: self._press("showFolder"))
-        self.ui.setupRemoveButton.connect("clicked(bool)", lambda checked=False: self._press("removeWeights"))
+            button.connect(
+                "clicked(bool)", lambda checked=False, name=name: self._press(self._state(name).action, name)
+            )
+        for name, action in _ACTIONS.items():
+            button = getattr(self.ui, name)
+            button.connect("clicked(bool)", lambda checked=False, action=action: self._press(action, BUTTONS))
         self.ui.setupPythonEdit.connect("currentPathChanged(QString)", self.onPythonChosen)
         self.ui.setupWeightsComboBox.connect("currentIndexChanged(int)", self.onWeightsChosen)
 
@@ -97,8 +107,10 @@ class SetupPanel(PanelPart):
 
     def refresh(self) -> None:
         """Look at everything, once in a session; later only show it."""
-        if not self._checked and self._process is None:
-            self._check(CHECK)
+        if self._process is None:
+            self.message.start(BUTTONS)
+            if not self._checked:
+                self._check(CHECK)
         self._show()
 
     def unfold(self) -> None:
@@ -108,6 +120,7 @@ class SetupPanel(PanelPart):
     def onInstalled(self, done: bool) -> None:
         """Something had to be installed elsewhere: look again, or show where it can be done."""
         if done and not self.isChecking():
+            self.message.start(BUTTONS)
             self._check(CHECK)
         if not done:
             self.unfold()
@@ -140,39 +153,43 @@ class SetupPanel(PanelPart):
         onEnd, self._process, self._onEnd = self._onEnd, None, None
         onEnd(outcome)
         self._show()
+        self.message.show()
 
     def onPythonChosen(self, path: str) -> None:
         """Another Python: it is checked, and kept only if it can do the computation."""
         path = path.strip()
         if self._filling or path == chosenPython():
             return
+        self.message.start(CHOICES)
         if not path:
-            self._press("useSlicersPython")
+            self._press("useSlicersPython", CHOICES)
         elif Path(path).is_file():
             self.close()
             self._candidate = path
             self._check(CHECK_DEVICE)
         else:
             text = _("There is no file {name}: choose the program of a Python, such as python3 in its folder bin.")
-            self._tell(text.format(name=Path(path).name or path))
+            self.message.tell(text.format(name=Path(path).name or path))
 
     def onWeightsChosen(self, index: int) -> None:
         """Called when other weights are chosen in the list, also by the program."""
         if not self._filling and index >= 0:
+            self.message.start(CHOICES)
             self._take(self.actions.chooseWeights(self.ui.setupWeightsComboBox.itemData(index)))
             self._changed()
 
-    def _press(self, action: str) -> None:
+    def _press(self, action: str, place: str) -> None:
         if not action or self.isChecking() or self._busy:
             return
+        self.message.start(place)
         try:
             self._take(getattr(self.actions, action)(self.facts()))
         except SegmentationError as error:
             logging.warning("Setup: %s %s", error, error.details)
-            self._tell(str(error))
+            self.message.tell(str(error))
 
     def _take(self, step: Step) -> None:
-        self._tell(step.message)
+        self.message.tell(step.message)
         if step.command:
             self._start(step.command, lambda outcome: self._onCommandEnded(outcome, step.weights))
         elif step.check:
@@ -223,13 +240,13 @@ class SetupPanel(PanelPart):
         if wrong:
             title = str(getattr(self.ui, f"setupTitle_{wrong[0].name}").text).rstrip(":")
             text = _("{name} is not used. {what}: {reason}")
-            self._tell(text.format(name=name, what=title, reason=wrong[0].detail))
+            self.message.tell(text.format(name=name, what=title, reason=wrong[0].detail))
             self._checked = False
             self._fill()
             self._check(CHECK)
         else:
             saveSetting(SETTING, candidate or "")
-            self._tell(_("{path} will do the computation.").format(path=candidate))
+            self.message.tell(_("{path} will do the computation.").format(path=candidate))
 
     def _keepDeviceTest(self) -> None:
         events = [event for event in self._events if event.get("event") in ("torch", "device")]
@@ -250,19 +267,15 @@ class SetupPanel(PanelPart):
     def _onCommandEnded(self, outcome: Outcome, weights: str) -> None:
         if outcome.status == 0:
             self.actions.chooseWeights(weights)
-            self._tell(_("Done."))
+            self.message.tell(_("Done."))
             self._check(CHECK)
             self._changed()
         else:
-            self._tell(outcome.lastLine() or _("That did not succeed."))
+            self.message.tell(outcome.lastLine() or _("That did not succeed."))
 
     def _changed(self) -> None:
         if self.onChanged is not None:
             self.onChanged()
-
-    def _tell(self, message: str) -> None:
-        self.ui.setupMessageLabel.text = message
-        self.ui.setupMessageLabel.visible = bool(message)
 
     def _state(self, name: str) -> State:
         return next(state for state in allStates(self.facts()) if state.name == name)

@@ -46,6 +46,18 @@ def applicationFolder() -> str:
     return folder if folder and Path(folder).is_dir() else tempfile.gettempdir()
 
 
+def clearAfterCrash(parent: str | None = None) -> None:
+    """At the start of the application, and once more.
+
+    A session that was killed while it made a folder has left one that looks as if it were being made still, and its
+    worker, which works on for a moment, may write anew where this one has just cleared up.
+    """
+    import qt
+
+    removeStaleFolders(parent)
+    qt.QTimer.singleShot(int(1500 * _MAKING_SECONDS), lambda: removeStaleFolders(parent))
+
+
 def removeStaleFolders(parent: str | None = None) -> int:
     """Delete what sessions that crashed, or were killed, have left: it may hold images of patients.
 

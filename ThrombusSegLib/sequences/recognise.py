@@ -48,9 +48,13 @@ def _rule(pattern: str, sequence: Sequence | None, kind: str, confidence: float 
 
 #: Between two words of a name, in any distance, or glued.
 _GAP = r"(?:[^a-z].*?(?<![a-z]))?"
-_ANGIOGRAM = rf"{_PLANE}(?:tof|mra|angio|time[-_ ]of[-_ ]flight)[a-z]*"
+#: Philips calls its TOF so ("inflow, multi-chunk"), its single-shot DWI "DW SSh", and puts an s before what uses SENSE.
+_INFLOW = r"s?3di[-_ ]mc(?:[-_ ]hr)?"
+_ANGIOGRAM = rf"{_PLANE}(?:(?:tof|mra|angio|time[-_ ]of[-_ ]flight)[a-z]*|{_INFLOW})"
 _MAXIMUM = r"m(?:ax)?[-_ ]?ips?|max(?:imum)?[-_ ]?int\w*|proj(?:ection)?s?|pjn|col(?=:)|collapsed?|tumble"
-_SUSCEPTIBILITY = rf"{_PLANE}(?:e?swi|e?swan|ven[-_ ]?bold|suscept)[a-z]*"
+#: SWI and SWIp (Siemens, Philips), SWAN (GE), VenoBOLD (Philips), FSBB (Canon), BSI (Hitachi).
+_SWI = r"e?swi[a-z]?|e?swan|s?veno?[-_ ]?bold|fsbb|bsi"
+_SUSCEPTIBILITY = rf"{_PLANE}(?:{_SWI}|e?swi|suscept)[a-z]*"
 _MINIMUM = r"m(?:in|n)?[-_ ]?ips?|min(?:imum)?[-_ ]?int\w*"
 
 #: Beside the name of one of these, "T1" tells of another image: of a T1-weighted FLAIR, or of a list of several.
@@ -75,14 +79,17 @@ NAME_RULES: tuple[_Rule, ...] = (
     _rule(rf"{_SUSCEPTIBILITY}{_GAP}(?:{_MINIMUM})|(?:{_MINIMUM}){_GAP}{_SUSCEPTIBILITY}|min[-_ ]?ip"
           r"|mip[-_ ]?images?(?:\(sw\))?", Sequence.SWI, "minIP SWI", 0.85),
     _rule(r"mag(?:nitude)?[-_ ]?images?", Sequence.SWI, "T2*", 0.6),  # their protocol is often called SWI
-    _rule(r"e?swi[a-z]?|e?swan|ven[-_ ]?bold|suscept\w*", Sequence.SWI, "SWI", 0.95),
-    _rule(r"t2[-_ ]?(?:\*|star|fl2d|ffe|gre)\w*|(?:fl2d|gre|ffe)[-_ ]?\w*hemo\w*|hemo\w*|megre", Sequence.SWI, "T2*"),
+    _rule(rf"{_SWI}|s?veno?[-_ ]?bold[a-z]*|suscept\w*", Sequence.SWI, "SWI", 0.95),
+    _rule(r"t2[-_ ]?(?:\*|star|fl2d|ffe|gre|w[-_ ]ffe)\w*|(?:fl2d|gre|ffe)[-_ ]?\w*ha?emo\w*|ha?emo\w*|megre|mpgr"
+          r"|t2[-_ ]ha?emo\w*", Sequence.SWI, "T2*"),
     _rule(r"t1\w*[-_ ]?(?:w[-_ ]?)?(?:flair|tirm)", None, "T1"),
     _rule(r"(?:t2[-_ ]?)?flair\w*|dark[-_ ]?fluid|tirm\w*", Sequence.FLAIR, "FLAIR", 0.95),
-    _rule(r"d?dwi\w*|trace\w*|iso[-_ ]?dwi|ep2d[-_ ]?diff\w*|diff(?:usion)?|resolve", Sequence.DWI, "DWI", 0.85),
-    _rule(r"tof\w*|mra|angio\w*|time[-_ ]of[-_ ]flight", Sequence.TOF, "TOF"),
+    _rule(r"[des]?dwi\w*|s?dw[-_ ]ssh|trace\w*|iso[-_ ]?dwi|ep2d[-_ ]?diff\w*|diff(?:usion)?|resolve",
+          Sequence.DWI, "DWI", 0.85),
+    _rule(r"mrv|venogra\w*", None, "venogram"),
+    _rule(rf"tof\w*|mra|angio\w*|time[-_ ]of[-_ ]flight|{_INFLOW}", Sequence.TOF, "TOF"),
     _rule(r"bold|fmri", None, "functional MRI"),
-    _rule(r"gre|ffe|mag(?:nitude)?|field[-_ ]?echo", Sequence.SWI, "T2*", 0.4),
+    _rule(r"gre|ffe|mag(?:nitude)?|field[-_ ]?echo|gradient[-_ ]?echo", Sequence.SWI, "T2*", 0.4),
     _rule(r"t1\w*|mp[-_ ]?rage|bravo|spgr", None, "T1"),
     _rule(r"t2\w*", None, "T2"),
     _rule(r"pdw?|proton[-_ ]?density", None, "proton density"),
@@ -100,6 +107,7 @@ _NAMED_ONLY = frozenset(
         "perfusion",
         "T1",
         "projection of an angiogram",
+        "venogram",
     }
 )
 #: Maps computed from diffusion images may keep the b-value of their source.
