@@ -330,7 +330,8 @@ def test_the_projects_own_variants_have_a_common_budget(tmp_path: Path) -> None:
         runs = plan(settings, made, folder, tmp_path, "auto")  # type: ignore[arg-type]
         trainings[name] = {each.out.name: each.settings for each in runs}
     shared = trainings["ablations"].keys() & trainings["baselines"].keys()
-    assert shared == {"gradual-ours-1"} and len(trainings["ablations"]) == 6 and len(trainings["baselines"]) == 3
+    assert shared == {"gradual-ours-1", "constant-dropout-1"}
+    assert len(trainings["ablations"]) == 6 and len(trainings["baselines"]) == 5
     assert trainings["ablations"]["gradual-ours-1"] == trainings["baselines"]["gradual-ours-1"]
 
 

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ThrombusSegLib import weights
+from ThrombusSegLib.cli.main import main
 from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.network import NetworkSettings, build_network
 from ThrombusSegLib.weights import (
@@ -52,6 +53,24 @@ def test_statistics_may_be_larger_than_half_precision_holds(tmp_path: Path):
     norm.running_var.fill_(1e5)
     save_network(network, tmp_path / "a.safetensors", WeightsMetadata(SETTINGS, "", ""))
     assert bool((load_network(find_weights(tmp_path / "a.safetensors")).encoder.first.norm.running_var == 1e5).all())
+
+
+def test_a_copy_says_another_threshold_and_keeps_its_numbers(
+    tiny_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "chosen.safetensors"
+    words = ["weights", "describe", str(tiny_weights), "--out", str(out)]
+    assert main([*words, "--threshold", "0.6", "--minimum-volume", "12", "--card", "Chosen."]) == 0
+    old, new = read_header(tiny_weights).metadata, read_header(out).metadata
+    assert (new.threshold, new.minimum_volume_mm3, new.card) == (0.6, 12.0, "Chosen.")
+    assert (new.settings, new.trained_on, new.training) == (old.settings, old.trained_on, old.training)
+    one, other = load_file(tiny_weights), load_file(out)
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert find_weights(out).sha256 in capsys.readouterr().out
+    assert main(words) == 2 and "is there already" in capsys.readouterr().err
+    for option, value in (("--threshold", "0"), ("--threshold", "nan"), ("--minimum-volume", "-1")):
+        assert main([*words[:-1], str(tmp_path / "b.safetensors"), option, value]) == 2
+    assert main([*words[:-1], str(tmp_path / "b.nii")]) == 2 and not list(tmp_path.glob("b*"))
 
 
 def test_metadata_comes_back_as_it_was(tiny_weights: Path, tmp_path: Path):

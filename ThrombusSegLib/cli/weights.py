@@ -12,7 +12,7 @@ from .options import folder, is_there
 
 def add_parser(commands: Any) -> None:
     """Add the command to the main parser."""
-    parser = commands.add_parser("weights", help="list, verify, add or remove trained networks")
+    parser = commands.add_parser("weights", help="list, verify, add, describe or remove trained networks")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     actions.add_parser("list", help="what there is").set_defaults(func=_list)
     actions.add_parser("verify", help="compare every file with its SHA-256").set_defaults(func=_verify)
@@ -22,6 +22,15 @@ def add_parser(commands: Any) -> None:
         "--bundled", metavar="NAME", help="for maintainers: put it into the library itself, as the default"
     )
     adding.set_defaults(func=_add)
+    describing = actions.add_parser(
+        "describe", help="write a copy that says another threshold, smallest volume or card, chosen on validation cases"
+    )
+    describing.add_argument("file", type=folder, metavar="FILE")
+    describing.add_argument("--out", type=folder, metavar="NEW.safetensors", required=True)
+    describing.add_argument("--threshold", type=float, metavar="P", help="probability from which a voxel is thrombus")
+    describing.add_argument("--minimum-volume", type=float, metavar="MM3", help="drop smaller candidates, mm3")
+    describing.add_argument("--card", metavar="TEXT", help="one paragraph: trained on what, how well, not for what")
+    describing.set_defaults(func=_describe)
     removing = actions.add_parser("remove", help="remove weights that you added")
     removing.add_argument("name", metavar="NAME")
     removing.set_defaults(func=_remove)
@@ -64,6 +73,20 @@ def _add(arguments: argparse.Namespace) -> int:
     file = is_there(arguments.file)
     entry = register_bundled(file, arguments.bundled) if arguments.bundled else add_weights(file)
     print(f"Added {entry.name}, SHA-256 {entry.sha256}.")
+    return 0
+
+
+def _describe(arguments: argparse.Namespace) -> int:
+    from ..weights.storage import describe_anew
+
+    checksum = describe_anew(
+        is_there(arguments.file),
+        arguments.out,
+        threshold=arguments.threshold,
+        minimum_volume_mm3=arguments.minimum_volume,
+        card=arguments.card,
+    )
+    print(f"Wrote {arguments.out.name}, SHA-256 {checksum}.")
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,48 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path, strings: Mapp
         if temporary:
             temporary.unlink(missing_ok=True)
     return sha256_of(path)
+
+
+def describe_anew(
+    file: Path,
+    out: Path,
+    *,
+    threshold: float | None = None,
+    minimum_volume_mm3: float | None = None,
+    card: str | None = None,
+) -> str:
+    """Write a copy of a weights file that says something else about itself; its numbers stay as they are.
+
+    Args:
+        file: the weights.
+        out: the copy, a .safetensors; never `file` itself.
+        threshold: probability from which a voxel is thrombus, above 0 to 1; None: as it was.
+        minimum_volume_mm3: smaller components are dropped, mm3; None: as it was.
+        card: one paragraph on the training; None: as it was.
+
+    Returns:
+        The SHA-256 of the copy.
+
+    Raises:
+        InputError: no weights of ours, a number out of range, or `out` is there already.
+        MachineError: the copy cannot be written.
+    """
+    from safetensors.torch import load_file
+
+    metadata = read_header(file).metadata
+    if out.suffix != ".safetensors" or out.exists():
+        raise InputError(f"{out.name} is there already, or does not end in .safetensors.", "Choose another name.")
+    if threshold is not None and not 0.0 < threshold <= 1.0:
+        raise InputError(f"The threshold is {threshold:g}.", "Choose a probability above 0, at most 1.")
+    if minimum_volume_mm3 is not None and not 0.0 <= minimum_volume_mm3 <= 1e6:
+        raise InputError(f"The smallest volume is {minimum_volume_mm3:g} mm3.", "Choose 0 to 1000000.")
+    changed = replace(
+        metadata,
+        threshold=metadata.threshold if threshold is None else threshold,
+        minimum_volume_mm3=metadata.minimum_volume_mm3 if minimum_volume_mm3 is None else minimum_volume_mm3,
+        card=metadata.card if card is None else card,
+    )
+    return write_tensors(load_file(file, device="cpu"), out, changed.to_strings())
 
 
 def load_network(entry: WeightsEntry) -> UpAttLLSTM:
