@@ -1,4 +1,4 @@
-"""Rows of a manifest that cannot be judged are refused with the name of their case, and nothing is counted as a miss."""
+"""Rows of a manifest that cannot be judged are refused with the name of their case, and not counted as a miss."""
 
 from __future__ import annotations
 
@@ -103,3 +103,57 @@ def test_a_line_that_was_cut_off_does_not_swallow_the_next(manifest: Path, tiny_
     assert len(RecordFile(records.parent).known) == 2
     assert [line for line in records.read_bytes().splitlines() if line == first] == [first]
     assert json.loads(records.read_bytes().splitlines()[-1])["case"] == "A-77-0002"
+
+
+def test_names_of_centres_do_not_break_the_table(
+    manifest: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(manifest, tiny_weights) == 0
+    page = (manifest.parent / "out" / "metrics.md").read_text(encoding="utf-8")
+    assert "| Lyon\\|Sud | 1 |" in page and "| &lt;b> | 1 |" in page
+    assert capsys.readouterr().out.strip() == page.strip()
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (("--threshold", "nan"), "The threshold is nan. Choose a number above 0 and at most 1."),
+        (("--minimum-volume", "-3"), "The minimum volume is -3.0 mm3. Choose 0 or more."),
+        (("--split", "no"), "manifest.csv has no rows of split 'no'. Check the column."),
+    ],
+)
+def test_options_are_checked_before_the_weights_are_read(
+    manifest: Path, more: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(manifest, "no-such-weights", *more) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file_and_an_empty_manifest_are_told(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (manifest.parent / "out").write_text("")
+    assert evaluate(manifest, "no-such-weights") == 2
+    assert "The output out is a file. Choose a folder." in capsys.readouterr().err
+    manifest.write_text(manifest.read_text().splitlines()[0] + "\n")
+    assert evaluate(manifest, "no-such-weights") == 2
+    assert "manifest.csv has no rows. Add one for each case." in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_told_once(
+    manifest: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert evaluate(manifest, tiny_weights, "--device", "cuda") == 0
+    assert capsys.readouterr().err.count("Note: The device cuda is not there; the processor (cpu) did the work.") == 1
+    settings = manifest.parent / "own.toml"
+    settings.write_text(
+        f'kind = "evaluation"\ntitle = "Own"\nweights = "{tiny_weights.as_posix()}"\n'
+        '[cohorts.own]\ncohort = "manifest.csv"\n[evaluations.own]\ncohort = "own"\n',
+        encoding="utf-8",
+    )
+    assert main(["experiment", str(settings), "--out", str(manifest.parent / "more"), "--device", "cuda"]) == 0
+    told = capsys.readouterr()
+    assert told.err.count("Note: The device cuda is not there") == 1 and "| Lyon\\|Sud | 1 |" in told.out
