@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from ThrombusSegLib.evaluation.bootstrap import difference_of_groups
 from ThrombusSegLib.evaluation.matching import CaseScore
 from ThrombusSegLib.evaluation.record import Record
 from ThrombusSegLib.experiments import cohorts
-from ThrombusSegLib.experiments.settings import read_experiment
+from ThrombusSegLib.experiments.settings import CohortSettings, read_experiment
 from ThrombusSegLib.sequences import Sequence
 
 EVALUATION = """
@@ -352,7 +353,9 @@ def test_the_settings_in_the_documentation_can_be_read(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.toml"
         path.write_text(block, encoding="utf-8")
         kinds.append(read_experiment(path).kind)
-    assert kinds[:2] == ["evaluation", "training comparison"]
+    assert kinds == ["evaluation", "training comparison", "leave one patient out", "slices"]
+    for each in fields(CohortSettings):
+        assert f"| `{each.name}` | " in text
     named = {path.stem for path in (Path(__file__).parents[2] / "Resources" / "Experiments").glob("*.toml")}
     assert all(f"`{name}.toml`" in text for name in named)
 
