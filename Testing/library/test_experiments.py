@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from ThrombusSegLib.evaluation.bootstrap import difference_of_groups
 from ThrombusSegLib.evaluation.matching import CaseScore
 from ThrombusSegLib.evaluation.record import Record
 from ThrombusSegLib.experiments import cohorts
-from ThrombusSegLib.experiments.settings import read_experiment
+from ThrombusSegLib.experiments.settings import CohortSettings, read_experiment
 from ThrombusSegLib.sequences import Sequence
 
 EVALUATION = """
@@ -154,6 +155,10 @@ def test_a_stopped_experiment_goes_on(
         ('subsets = "all"', 'subsets = "some"', "line 20: evaluations.two.subsets: subsets is 'some'."),
         ("clot_free = 1", "clot_free = 4", "line 9: cohorts.home.clot_free: clot_free is 4, more than all."),
         ('second = "two"', 'second = "three"', "comparisons.second is 'three'. Known: one, two."),
+        ("seed = 7", "", "two.toml, line 6: cohorts.home: seed is missing. Add the one of the simulated patients"),
+        ("[evaluations.two]", '[evaluations."../two"]', "The evaluation '../two' cannot be the name of a folder."),
+        ("[cohorts.away]", '[cohorts."a/.."]', "The cohort 'a/..' cannot be the name of a folder. Begin with"),
+        ("[evaluations.two]", "[evaluations.One]", "The evaluation 'One' differs from 'one' in upper case only."),
     ],
 )
 def test_settings_at_fault_are_told_by_line(
@@ -299,6 +304,11 @@ def test_variants_are_trained_judged_and_compared(
         ('network = {fusion = "channels"}', "steps = 9", "The variants differ in steps."),
         ("dropout = {kind", "dropped = {kind", "Variant U-Net 2D: There is no setting 'dropped'."),
         ('training = "train"', 'training = "trian"', "training is 'trian'. Known: train, test."),
+        ("seeds = [3, 4]", "seeds = [3, 3]", "parts.toml, line 7: seeds names 3 twice. Name each seed once."),
+        ("U-Net 2D", "OURS", "The names of the variants 'ours' and 'OURS' differ in upper case only. Rename one."),
+        ("U-Net 2D", "early-fusion", "the variants 'early fusion' and 'early-fusion' differ in punctuation only."),
+        ("U-Net 2D", "Early-Fusion", "and 'Early-Fusion' differ in upper case and punctuation only."),
+        ('cohort = "test"', 'cohort = "train"', "Case A-1-0000 of the cohort train is also trained on. Take it out"),
     ],
 )
 def test_variants_at_fault_are_told_before_anything_is_trained(
@@ -343,9 +353,78 @@ def test_the_settings_in_the_documentation_can_be_read(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.toml"
         path.write_text(block, encoding="utf-8")
         kinds.append(read_experiment(path).kind)
-    assert kinds[:2] == ["evaluation", "training comparison"]
+    assert kinds == ["evaluation", "training comparison", "leave one patient out", "slices"]
+    for each in fields(CohortSettings):
+        assert f"| `{each.name}` | " in text
     named = {path.stem for path in (Path(__file__).parents[2] / "Resources" / "Experiments").glob("*.toml")}
     assert all(f"`{name}.toml`" in text for name in named)
+
+
+def own_cases(quick: list[str], folder: Path) -> None:
+    """Cases with labels, one of two with a clot, that no simulator's truth lies beside."""
+    cohorts.write_cohort(folder, centre="A", cases=2, seed=3, clot_free=1, split="test")
+    for path in folder.rglob("truth.json"):
+        path.unlink()
+    assert quick
+
+
+def test_cases_of_a_manifest_are_described_by_their_labels_and_without_folders(
+    tmp_path: Path, tiny_weights: Path, quick_simulator: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_cases(quick_simulator, tmp_path / "Müller")
+    settings = tmp_path / "own.toml"
+    settings.write_text(
+        f'''
+kind = "evaluation"
+title = "Own cases /of/ ours"
+weights = "{tiny_weights.as_posix()}"
+[cohorts.ours]
+cohort = "{(tmp_path / "Müller" / "manifest.csv").as_posix()}"
+[evaluations.ours]
+cohort = "ours"
+''',
+        encoding="utf-8",
+    )
+    assert run(settings, tmp_path / "out") == 0
+    result = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert "2 cases of centre A, of which 1 have no clot" in capsys.readouterr().out
+    assert result["cohorts"]["ours"]["clot_free"] == 1 and not result["cohorts"]["ours"]["simulated"]
+    assert result["settings"]["cohorts"]["ours"]["cohort"] == "manifest.csv"
+    assert result["settings"]["weights"] == tiny_weights.name and result["settings"]["title"] == "Own cases /of/ ours"
+    told = (tmp_path / "out" / "results.json").read_text(encoding="utf-8")
+    assert "Müller" not in told and "M\\u00fcller" not in told and str(tmp_path) not in told
+    missing = tmp_path / "Müller" / "A-3-0001" / "DWI.nii.gz"
+    missing.unlink()
+    assert run(settings, tmp_path / "out") == 2
+    assert "Case A-3-0001: DWI (DWI.nii.gz) does not exist. Check the manifest" in capsys.readouterr().err
+
+
+def test_only_folders_of_the_user_are_left_out_of_settings() -> None:
+    from ThrombusSegLib.experiments.names import without_folders
+
+    kept = {"cohort": "../../cohorts/x", "title": "/a/b", "seeds": (1, 2), "subsets": "as acquired", "split": "t:x"}
+    assert without_folders(kept) == kept
+    changed = {"data": {"manifest": "/home/u/m.csv", "more": ["C:\\u\\n.csv", "~/x/o.csv"]}}
+    assert without_folders(changed) == {"data": {"manifest": "m.csv", "more": ["n.csv", "o.csv"]}}
+
+
+def test_names_of_todays_folders_are_kept() -> None:
+    from ThrombusSegLib.experiments.names import check_names
+
+    today = ("monocentric", "multicentric", "subsets", "one-centre", "sequences-missing", "varied", "as-shipped")
+    check_names("The evaluation", today)
+    check_names("The evaluation", ("Größe 2", "centres B to F", "a.b", "x" * 80))
+    for wrong in ("..", "a/b", "a\\b", "", ".x", "a.", "a ", "C:", "x" * 81, "a\n"):
+        with pytest.raises(InputError, match="cannot be the name of a folder"):
+            check_names("The evaluation", [wrong])
+
+
+@pytest.mark.parametrize("wrong", ["[30, -10]", "[30, 10]", "[nan]", "[10, inf]", "[0, 10]", "[10, 10]"])
+def test_limits_of_sizes_must_rise(tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "left.toml"
+    path.write_text(LEFT_OUT.replace("[20]", wrong), encoding="utf-8")
+    assert run(path, tmp_path / "out") == 2
+    assert "left.toml, line 7: sizes_mm3 is [" in capsys.readouterr().err
 
 
 LEFT_OUT = """

@@ -55,17 +55,20 @@ def check_voxels(image: sitk.Image, name: str) -> None:
 
 def check_overlap(images: dict[str, sitk.Image]) -> None:
     """Every two images must share some physical space (bounding boxes, LPS mm)."""
-    boxes = {name: _box(image) for name, image in images.items()}
-    names = list(boxes)
+    names = list(images)
     for position, first in enumerate(names):
         for second in names[position + 1 :]:
-            low = np.maximum(boxes[first][0], boxes[second][0])
-            high = np.minimum(boxes[first][1], boxes[second][1])
-            if (low >= high).any():
+            if not do_overlap(images[first], images[second]):
                 raise InputError(
                     f"{first} and {second} do not overlap in space.",
                     "Check that both are of the same patient and study.",
                 )
+
+
+def do_overlap(first: sitk.Image, second: sitk.Image) -> bool:
+    """Whether two images share some physical space (bounding boxes, LPS mm)."""
+    (low, high), (other_low, other_high) = _box(first), _box(second)
+    return bool((np.maximum(low, other_low) < np.minimum(high, other_high)).all())
 
 
 def _box(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError, MachineError
 from .bar import ProgressBar
-from .options import add_processes, add_run_options, check_processes, folder, is_there, settings_of
+from .options import add_processes, add_run_options, check_processes, folder, is_there, settings_of, tell_missing_device
 
 
 def add_parser(commands: Any) -> None:
@@ -43,7 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ..case import read_manifest
 
     check_processes(arguments)
-    rows = [row for row in read_manifest(is_there(arguments.manifest)) if arguments.split in (None, row.split)]
+    settings = settings_of(arguments)
+    every = read_manifest(is_there(arguments.manifest))
+    rows = [row for row in every if arguments.split in (None, row.split)]
+    if not every:
+        raise InputError(f"{arguments.manifest.name} has no rows.", "Add one for each case.")
     if not rows:
         raise InputError(f"{arguments.manifest.name} has no rows of split '{arguments.split}'.", "Check the column.")
     try:
@@ -54,13 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.page import table
     from ..evaluation.run import figures_of, write_evaluation
     from ..inference import Predictor
+    from ..inference.write import check_output
     from ..weights import find_weights
 
     if arguments.pictures:
         from ..evaluation.example_picture import need_matplotlib
 
         need_matplotlib()
-    predictor, settings = Predictor(find_weights(arguments.weights), arguments.device), settings_of(arguments)
+    check_output(arguments.out)
+    tell_missing_device(arguments.device)
+    predictor = Predictor(find_weights(arguments.weights), arguments.device)
     bar, out, subsets = ProgressBar(), arguments.out, arguments.subsets
     try:
         records = look_at(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import MachineError
 from .bar import Minutes, ProgressBar
-from .options import add_processes, check_processes, folder
+from .options import add_processes, check_processes, folder, tell_missing_device
 
 
 def add_parser(commands: Any) -> None:
@@ -51,7 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         ) from error
     from ..experiments.origin import PAGE
     from ..experiments.run import run_experiment
+    from ..inference.write import check_output
 
+    check_output(arguments.out)
+    tell_missing_device(arguments.device)
     bar = ProgressBar() if sys.stderr.isatty() else Minutes()
     try:
         run_experiment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(arguments: argparse.Namespace) -> SegmentSettings:
-    """The settings for one case from the options of `add_run_options`."""
+    """The settings for one case from the options of `add_run_options`; an `InputError` where they are at fault."""
     from ..inference.result import SegmentSettings
+    from ..lesions import CandidateSettings
 
+    CandidateSettings(
+        threshold=1.0 if arguments.threshold is None else arguments.threshold,
+        minimum_volume_mm3=0.0 if arguments.minimum_volume is None else arguments.minimum_volume,
+    )
     return SegmentSettings(arguments.threshold, arguments.minimum_volume, arguments.registration)
 
 
@@ -45,6 +51,14 @@ def check_processes(arguments: argparse.Namespace) -> None:
     """At least one, or an `InputError`."""
     if arguments.processes < 1:
         raise InputError(f"{arguments.processes} processes were asked for.", "Ask for at least one (--processes).")
+
+
+def tell_missing_device(wanted: str) -> None:
+    """Say on stderr that a device is not there, where the processor takes its place."""
+    from ..inference.device import choose_device
+
+    if warning := choose_device(wanted)[1]:
+        print(f"Note: {warning}", file=sys.stderr)
 
 
 def folder(text: str) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
-from ..case import Case, ManifestRow, read_case
+from ..case import Case, ManifestRow
 from ..errors import InputError
 from ..inference.result import SegmentResult, SegmentSettings
 from ..lesions import CandidateSettings, find_candidates
@@ -24,6 +24,7 @@ from ..sequences import Sequence as MRSequence
 from .matching import count_case, score_case
 from .operating import THRESHOLDS, reliability_of
 from .record import TRUTH, Record, RecordFile, facts_of, key_of
+from .rows import check_rows, named_after, read_row
 
 if TYPE_CHECKING:
     from ..inference import Predictor
@@ -61,6 +62,7 @@ def look_at(
     """
     if not rows:
         raise InputError("The manifest has no cases.", "Add rows.")
+    check_rows(rows)
     work = [(row, subset) for row in rows for subset in _subsets(row, subsets)]
     file, records, started, new = RecordFile(keep), list[Record](), time.perf_counter(), 0
     observer = Observer(predictor, settings or SegmentSettings(), frozenset(file.known))
@@ -91,7 +93,8 @@ class Observer:
     def look(self, row: ManifestRow, subset: Subset) -> tuple[str, Record | None]:
         """The key of a look, and the look itself unless it is known."""
         name = "+".join(sequence.value for sequence in subset)
-        key = key_of(row, name, self.predictor.weights.sha256, repr(self.settings))
+        with named_after(row.case):
+            key = key_of(row, name, self.predictor.weights.sha256, repr(self.settings))
         if key in self.known:
             return key, None
         if row.case != self._of:
@@ -160,16 +163,16 @@ def segment_look(
         poses: of the same case, as far as they are known; new ones are added.
 
     Raises:
-        InputError: the row has no labels, or the images do not fit together.
+        InputError: naming the case: it has no labels, these lie on none of its images, or its images do not fit
+            together.
     """
     from ..inference import segment_case
 
-    if row.labels is None:
-        raise InputError(f"Case {row.case} has no labels.", "Fill the manifest's column 'labels'.")
-    case = read_case({sequence: row.paths[sequence] for sequence in subset}, name=row.case, labels=row.labels)
-    assert case.labels is not None
-    result = segment_case(case, predictor, settings, poses=poses)
-    probability = onto_labels(result.probability, case, result.prepared)
+    with named_after(row.case):
+        case = read_row(row, subset)
+        result = segment_case(case, predictor, settings, poses=poses)
+        probability = onto_labels(result.probability, case, result.prepared)
+    assert row.labels is not None
     return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
 
 

@@ -48,7 +48,7 @@ def table(result: Mapping[str, Any]) -> str:
     lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
         cells = " | ".join(cell(figures[key]) for key in COLUMNS)
-        lines.append(f"| {name} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
+        lines.append(f"| {plain(name)} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
     lines += ["", "| all cases | |", "|---|---|"]
     lines += [f"| {title} | {cell(result['all_cases'][key])} |" for key, title in MORE.items()]
     for limit, figure in result["froc"]["sensitivity_at"].items():
@@ -95,6 +95,11 @@ def cell(figure: Mapping[str, float | None], *, signed: bool = False, undefined:
     digits = 2 if abs(value) < 20 else 0
     text = f"{value:{'+' * signed}.{digits}f}"
     return text if low is None or high is None else f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def plain(name: str) -> str:
+    """A name that is not ours, as a cell of a table in Markdown: none of its signs is taken for one of the table."""
+    return " ".join(name.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _small(result: Mapping[str, Any], command: str) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..case import ManifestRow
 from ..errors import MachineError
@@ -81,7 +82,7 @@ class RecordFile:
         self.path = folder / RECORDS if folder is not None else None
         self.known: dict[str, Record] = {}
         if self.path is not None and self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+            for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 record = _read(line)
                 if record is not None:
                     self.known[record.key] = record
@@ -93,8 +94,8 @@ class RecordFile:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(record.to_line() + "\n")
+            with self.path.open("a+b") as file:  # what is written goes to the end, wherever was read
+                file.write((b"\n" if _is_cut_off(file) else b"") + record.to_line().encode() + b"\n")
         except OSError as error:
             raise MachineError(f"{RECORDS} cannot be written: {error.strerror}.", "Choose another --out.") from error
 
@@ -114,6 +115,14 @@ def write_looks(path: Path, groups: Mapping[str, Sequence[Record]]) -> None:
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
     unfinished.replace(path)
+
+
+def _is_cut_off(file: BinaryIO) -> bool:
+    """Whether the last line of a file has no end."""
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def _read(line: str) -> Record | None:

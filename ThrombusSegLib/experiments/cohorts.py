@@ -9,6 +9,7 @@ from typing import Any
 
 from ..case import ManifestRow, read_manifest
 from ..errors import InputError
+from ..evaluation.rows import check_rows, has_thrombus
 from ..phantom import write_cohort
 from ..phantom.cohort import find_centres
 from ..progress import Progress, silent
@@ -25,7 +26,7 @@ class CohortFacts:
     seeds: tuple[int, ...]
     """Of the simulated patients; empty where they are not simulated."""
     clot_free: int
-    """Simulated cases without a clot."""
+    """Cases without a clot: by the simulator's truth, of others by their labels."""
     simulated: bool
     """Whether all of them are."""
     split: str
@@ -61,7 +62,7 @@ def make_cohort(
     processes: int = 1,
     progress: Progress = silent,
 ) -> Cohort:
-    """Simulate the cohort unless it is there.
+    """Simulate the cohort unless it is there, and see that all its files are.
 
     Args:
         name: of the cohort in the experiment.
@@ -72,7 +73,7 @@ def make_cohort(
         progress: told after every case.
 
     Raises:
-        InputError: the folder holds other cases than those that are asked for, or none.
+        InputError: the folder holds other cases than those that are asked for, or none; a file is missing.
     """
     place = folder / settings.cohort if settings.cohort else out / "cohorts" / name
     manifest = place if place.suffix == ".csv" else place / "manifest.csv"
@@ -91,6 +92,7 @@ def make_cohort(
     if not rows:
         raise InputError(f"Cohort {name}: the manifest has no rows of split '{settings.split}'.", "Set split.")
     rows = _chosen(name, settings, rows)
+    check_rows(rows)
     return Cohort(manifest, rows, _facts(rows, settings.split, manifest))
 
 
@@ -125,11 +127,16 @@ def _facts(rows: list[ManifestRow], split: str, manifest: Path) -> CohortFacts:
         centres=tuple(dict.fromkeys(row.centre for row in rows)),
         cases=len(rows),
         seeds=tuple(sorted({truth["seed"] for truth in truths if "seed" in truth})),
-        clot_free=sum(truth.get("clot") is False for truth in truths),
+        clot_free=sum(not _has_clot(row, truth) for row, truth in zip(rows, truths, strict=True)),
         simulated=all(truths),
         split=split,
         manifest_sha256=sha256_of(manifest),
     )
+
+
+def _has_clot(row: ManifestRow, truth: dict[str, Any]) -> bool:
+    clot = truth.get("clot")
+    return clot if isinstance(clot, bool) else has_thrombus(row)
 
 
 def _truth(row: ManifestRow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluation.page import NOT_REACHED, cell
+from ..evaluation.page import NOT_REACHED, cell, plain
 from .page import WORDS, cohort_of, notice, origin_lines
 
 #: Of the points of the FROC curve the one that is shown: false positives a scan.
@@ -50,7 +50,7 @@ def _figures(result: Mapping[str, Any], name: str) -> list[str]:
         figures = found["evaluations"][name]
         cells = [cell(figures["all_cases"][each]) for each in columns]
         cells.append(cell(figures["froc"]["sensitivity_at"].get(_LIMIT, _NONE), undefined=NOT_REACHED))
-        lines.append(f"| {variant} | {' | '.join(cells)} |")
+        lines.append(f"| {plain(variant)} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
@@ -58,10 +58,10 @@ def _differences(result: Mapping[str, Any], name: str) -> list[str]:
     pairs = [pair for pair in result["comparisons"] if pair["evaluation"] == name]
     if not pairs:
         return []
-    lines = [f'| less "{pairs[0]["second"]}" | {" | ".join(WORDS.values())} |', "|---" * (1 + len(WORDS)) + "|"]
+    lines = [f'| less "{plain(pairs[0]["second"])}" | {" | ".join(WORDS.values())} |', "|---" * (1 + len(WORDS)) + "|"]
     for pair in pairs:
         cells = " | ".join(cell(pair["difference"][each], signed=True) for each in WORDS)
-        lines.append(f"| {pair['first']} | {cells} |")
+        lines.append(f"| {plain(pair['first'])} | {cells} |")
     return [*lines, ""]
 
 
@@ -75,8 +75,6 @@ def _trainings(result: Mapping[str, Any]) -> list[str]:
     for variant, found in result["variants"].items():
         for run in found["trainings"]:
             differs = f"`{json.dumps(found['differs'])}`" if found["differs"] else "nothing"
-            lines.append(
-                f"| {variant} | {differs} | {run['seed']} | {run['parameters']} | {run['steps']} | {run['hours']} | "
-                f"{run['sha256']} |"
-            )
+            cells = [variant, differs, *(run[each] for each in ("seed", "parameters", "steps", "hours", "sha256"))]
+            lines.append(f"| {' | '.join(plain(str(each)) for each in cells)} |")
     return lines

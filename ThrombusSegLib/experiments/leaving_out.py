@@ -25,8 +25,9 @@ from ..progress import Progress, part, silent
 from ..sequences import Sequence as MRSequence
 from ..training.read import read_text
 from .evaluating import named
+from .names import folder_of, without_folders
 from .settings import LeaveOneOutExperiment
-from .training import TRAINED, Run, build_variant, facts_of, folder_of, merge, predictor_of, train_one
+from .training import TRAINED, Run, build_variant, facts_of, merge, predictor_of, train_one
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def run_leaving_out(
         "patients": {name: _described(each, settings.sizes_mm3) for name, each in sizes.items()},
         "variants": {
             name: {
-                "differs": dict(settings.variants[name]),
+                "differs": without_folders(settings.variants[name]),
                 "trainings": trained[name],
                 **figures_of(records, sizes, settings),
             }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ..evaluation.page import plain
 from .origin import line_of
 
 COLUMNS = {
@@ -28,7 +29,10 @@ def leaving_out_page(result: Mapping[str, Any]) -> str:
         "",
         "| patient | lesions | median, mm³ | total, mm³ |",
         "|---|---|---|---|",
-        *(f"| {name} | {p['lesions']} | {_text(p['median_mm3'])} | {p['total_mm3']} |" for name, p in patients.items()),
+        *(
+            f"| {plain(name)} | {p['lesions']} | {_text(p['median_mm3'])} | {p['total_mm3']} |"
+            for name, p in patients.items()
+        ),
         "",
     ]
     for variant, found in result["variants"].items():
@@ -44,7 +48,7 @@ def _table(subsets: Mapping[str, Any], limits: Sequence[float]) -> list[str]:
     ]
     for name, figures in subsets.items():
         cells = [*(figures[each] for each in COLUMNS), *figures["sensitivity_by_size"]]
-        lines.append(f"| {name} | {' | '.join(_text(each) for each in cells)} |")
+        lines.append(f"| {plain(name)} | {' | '.join(_text(each) for each in cells)} |")
     return lines
 
 
@@ -63,7 +67,7 @@ def _trainings(result: Mapping[str, Any]) -> list[str]:
     for variant, found in result["variants"].items():
         for run in found["trainings"]:
             cells = [run[name] for name in ("without", "seed", "parameters", "steps", "hours", "sha256")]
-            lines.append(f"| {variant} | {' | '.join(map(str, cells))} |")
+            lines.append(f"| {plain(variant)} | {' | '.join(plain(str(each)) for each in cells)} |")
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluation.page import cell, other_definitions
+from ..evaluation.page import cell, other_definitions, plain
 from .cohorts import CohortFacts
 from .origin import line_of
 
@@ -76,7 +76,7 @@ def group_table(found: Mapping[str, Any]) -> list[str]:
     lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
         count = f"{figures['cases']} | {figures['with_thrombus']}"
-        lines.append(f"| {name} | {count} | {' | '.join(cell(figures[each]) for each in COLUMNS)} |")
+        lines.append(f"| {plain(name)} | {count} | {' | '.join(cell(figures[each]) for each in COLUMNS)} |")
     return [*lines, ""]
 
 

@@ -11,6 +11,7 @@ from ..progress import Progress, part, silent
 from .comparison_page import comparison_page
 from .evaluating import make_cohorts, named, run_evaluations
 from .leaving_out_page import leaving_out_page
+from .names import without_folders
 from .origin import origin_of, write_results
 from .page import page_of
 from .settings import (
@@ -66,7 +67,7 @@ def run_experiment(
     result = {
         "title": settings.title,
         "kind": settings.kind,
-        "settings": asdict(settings),
+        "settings": without_folders(asdict(settings)),
         **found,
         "origin": origin_of(command, used),
     }

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
 from ..sequences import Sequence
-from ..training.checks import check_choice, check_least
+from ..training.checks import check_choice, check_least, shown
 from ..training.read import read_table, read_text
+from .names import check_names, check_seeds, check_variants
 
 Subsets = Literal["as acquired", "all"]
+#: Of a cohort whose settings give none.
+NO_SEED = -1
 
 
 @dataclass(frozen=True)
@@ -26,15 +31,22 @@ class CohortSettings:
     """How many at each centre, the first ones (a count); 0: whatever `cohort` holds."""
     clot_free: int = 0
     """How many of them, the last ones, have no clot (a count)."""
-    seed: int = 0
-    """Of the simulated patients (no unit); never one that was trained or tuned on."""
+    seed: int = NO_SEED
+    """Of the simulated patients (no unit), needed where there are any; never one that was trained or tuned on."""
     split: str = "test"
     """Rows of this split are taken."""
     cohort: str = ""
     """Folder of the cases, relative to the settings file, used as it is or filled; "" = a folder of the output."""
 
     def __post_init__(self) -> None:
-        check_least("", self, 0, "cases", "clot_free", "seed")
+        check_least("", self, 0, "cases", "clot_free")
+        if self.seed == NO_SEED and self.cases:
+            raise InputError(
+                "seed is missing.", "Add the one of the simulated patients, never one that was trained on."
+            )
+        if self.seed == NO_SEED:
+            object.__setattr__(self, "seed", 0)  # nothing is simulated
+        check_least("", self, 0, "seed")
         if not self.cases and not self.cohort:
             raise InputError("A cohort has neither cases nor a folder.", "Set cases, or cohort.")
         if self.clot_free > self.cases:
@@ -92,6 +104,8 @@ class EvaluationExperiment:
     def __post_init__(self) -> None:
         if not self.evaluations:
             raise InputError("The experiment has no evaluations.", "Add a table [evaluations.NAME].")
+        check_names("The cohort", self.cohorts)
+        check_names("The evaluation", self.evaluations)
         for name, evaluation in self.evaluations.items():
             known(f"evaluations.{name}.cohort", evaluation.cohort, self.cohorts)
         for pair in self.comparisons:
@@ -132,6 +146,10 @@ class TrainingExperiment:
         known("reference", self.reference, self.variants)
         if not self.seeds or not self.evaluations:
             raise InputError("There are no seeds or no evaluations.", "Give at least one of each.")
+        check_seeds(self.seeds)
+        check_variants(self.variants)
+        check_names("The cohort", self.cohorts)
+        check_names("The evaluation", self.evaluations)
         for name, evaluation in self.evaluations.items():
             known(f"evaluations.{name}.cohort", evaluation.cohort, self.cohorts)
             if evaluation.weights:
@@ -177,6 +195,14 @@ class LeaveOneOutExperiment:
     def __post_init__(self) -> None:
         if len(self.patients) < 2 or not self.seeds or not self.variants:
             raise InputError("patients has fewer than two names, or there are no seeds or variants.", "Add some.")
+        check_seeds(self.seeds)
+        check_variants(self.variants)
+        check_names("The patient", self.patients)
+        limits = (0.0, *self.sizes_mm3, math.inf)
+        if not all(low < high for low, high in pairwise(limits)):  # also where one is no number
+            raise InputError(
+                f"sizes_mm3 is {shown(list(self.sizes_mm3))}.", "Give limits above 0, each larger than the last."
+            )
         for place in self.sequences:
             known("sequences", place, {each.value: each for each in Sequence})
         known("without", self.without, {name: name for name in self.sequences.values()})

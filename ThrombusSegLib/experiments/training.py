@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
@@ -20,12 +19,14 @@ from ..inference import Predictor
 from ..progress import Progress, part, silent
 from ..training.baselines import build_for, is_baseline, load_baseline, training_of
 from ..training.checkpoint import describe
+from ..training.gather import gather
 from ..training.read import build_settings, read_text
 from ..training.run import WEIGHTS, run_training
 from ..training.settings import Device, TrainSettings
 from ..weights import find_weights
 from .cohorts import Cohort
 from .evaluating import compare, evaluate_one, named
+from .names import folder_of, without_folders
 from .settings import TrainingExperiment
 
 #: Share of a variant's time that its training takes.
@@ -77,6 +78,7 @@ def run_comparison(
     """
     place = folder / settings.runs if settings.runs else out / "runs"
     runs = plan(settings, cohorts, folder, place, device)
+    check_apart(settings, cohorts, runs[0], folder, place / "prepared")
     looks: dict[str, dict[str, list[Record]]] = {name: {} for name in settings.variants}
     trained: dict[str, list[dict[str, Any]]] = {name: [] for name in settings.variants}
     used = "cpu"
@@ -117,6 +119,21 @@ def plan(
     return runs
 
 
+def check_apart(
+    settings: TrainingExperiment, cohorts: Mapping[str, Cohort], run: Run, folder: Path, prepared: Path
+) -> None:
+    """Nothing is judged that was trained on or validated on; all variants have the cases of `run`."""
+    source, judged = gather(run.settings, (folder / settings.base).parent, run.out, prepared)
+    seen = {row.case: "validated" for row in judged} | {row.case: "trained" for row in source.rows}
+    for name in dict.fromkeys(each.cohort for each in settings.evaluations.values()):
+        for row in cohorts[name].rows:
+            if row.case in seen:
+                raise InputError(
+                    f"Case {row.case} of the cohort {name} is also {seen[row.case]} on.",
+                    "Take it out of one of the two, or rename it where it is another case.",
+                )
+
+
 def build_variant(variant: str, values: dict[str, Any], device: str) -> TrainSettings:
     """The settings of a variant; what is wrong is said with its name."""
     try:
@@ -124,11 +141,6 @@ def build_variant(variant: str, values: dict[str, Any], device: str) -> TrainSet
     except InputError as error:
         raise InputError(f"Variant {variant}: {error.sentence}", error.advice) from error
     return replace(settings, device=_device(device)) if device in ("cpu", "cuda") else settings
-
-
-def folder_of(variant: str, seed: int) -> str:
-    """The name of a run's folder."""
-    return f"{re.sub('[^A-Za-z0-9]+', '-', variant).strip('-')}-{seed}"
 
 
 def _device(name: str) -> Device:
@@ -151,8 +163,6 @@ def _check_equal_budget(runs: list[Run]) -> None:
     for name in ("steps", "batch", "data", "crop", "validation"):
         if len({repr(getattr(run.settings, name)) for run in runs}) > 1:
             raise InputError(f"The variants differ in {name}.", "Variants have the same budget: take it out.")
-    if len({run.out.name.lower() for run in runs}) < len(runs):
-        raise InputError("Two variants have names that differ in punctuation only.", "Rename one.")
 
 
 def train_one(run: Run, base: Path, prepared: Path, progress: Progress) -> Path:
@@ -217,7 +227,7 @@ def tables(
                 pair = {"first": variant, "second": settings.reference, "evaluation": name}
                 comparisons.append({**pair, **compare(records, looks[settings.reference][name])})
         variants[variant] = {
-            "differs": dict(settings.variants[variant]),
+            "differs": without_folders(settings.variants[variant]),
             "trainings": trained[variant],
             "evaluations": figures,
         }

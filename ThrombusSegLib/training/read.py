@@ -167,7 +167,7 @@ def _named(error: InputError, prefix: str, values: Mapping[str, Any]) -> InputEr
     if not prefix or prefix in error.sentence:
         return error
     named = [name for name in values if name.replace("_", " ") in error.sentence or name in error.sentence]
-    return InputError(f"{prefix}{named[0] if named else ''}: {error.sentence}", error.advice)
+    return InputError(f"{prefix + named[0] if named else prefix.rstrip('.')}: {error.sentence}", error.advice)
 
 
 def _convert(value: Any, hint: Any, name: str) -> Any:
