@@ -140,6 +140,10 @@ def test_a_stopped_experiment_goes_on(
     settings.write_text(settings.read_text().replace("[cohorts.home]", 'looks = "looks"\n[cohorts.home]'))
     shutil.rmtree(tmp_path / "out" / "evaluations")
     assert run(settings, tmp_path / "out") == 0 and len(looks) - 1 == 7
+    assert run(settings, tmp_path / "another") == 0 and len(looks) - 1 == 7, (
+        "kept looks, and an output that is not there"
+    )
+    assert (tmp_path / "another" / "looks.jsonl.gz").is_file()
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def write_looks(path: Path, groups: Mapping[str, Sequence[Record]]) -> None:
         for name, records in groups.items()
         for record in records
     ]
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
     unfinished.replace(path)
