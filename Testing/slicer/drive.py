@@ -172,6 +172,7 @@ def stage_missing(driver: Driver) -> None:
     """The setup section where another Python is not usable, and with Slicer's own; then the first one again."""
     setup = driver.panel.setupPanel
     driver.size("1280")
+    setup.ui.setupCollapsibleButton.collapsed = False  # whoever presses something there has unfolded it
     setup.ui.setupPythonEdit.currentPath = str(Path(__file__).resolve())
     driver.idle()
     driver.report["refused"] = setup.message.text
