@@ -120,25 +120,38 @@ def _froc(result: Mapping[str, Any]) -> str:
         for point in result["froc"]["points"]
         if point["detection_rate"] is not None
     ]
-    return curve("Cases detected against false positives a scan, by threshold", points, "false positives a scan")
+    title = "Share of cases detected against false positives a scan, by threshold"
+    return curve(title, points, "false positives a scan", _about(result))
 
 
 def _dice_volume(result: Mapping[str, Any]) -> str:
     points = [
-        Point(score["true_mm3"], (score["dice"] or 0.0) if score["detected"] else 0.0, score["case"])
+        Point(score["true_mm3"], (score["dice"] or 0.0) * score["detected"], score["case"], filled=score["detected"])
         for score in result["scores"]
         if score["true_lesions"]
     ]
-    return scatter("Dice against the volume of the clot; a miss is 0", points, "volume of the clot, mm³")
+    title = "Dice against the volume of the clot; a miss is 0, and hollow"
+    return scatter(title, points, "volume of the clot, mm³", _about(result))
+
+
+def _about(result: Mapping[str, Any]) -> str:
+    """Cases and weights."""
+    cases = len({(score["centre"], score["case"]) for score in result["scores"]})
+    return f"{cases} {_simulated(result)}cases ({', '.join(result['centres'])}); weights {result['weights']['name']}"
+
+
+def _simulated(result: Mapping[str, Any]) -> str:
+    """ "simulated " where only the simulator can know what is known of a clot."""
+    return "simulated " if any("sign_present" in score for score in result["scores"]) else ""
 
 
 def _heat_map(result: Mapping[str, Any]) -> str:
     rows = {name: _subset_row(figures) for name, figures in result["subsets"].items()}
     cases = len({score["case"] for score in result["scores"]})
-    # Only the simulator's truth knows these facts of a clot.
-    simulated = "simulated " if any("sign_present" in score for score in result["scores"]) else ""
     centres = ", ".join(result["centres"])
-    about = f"The same {cases} {simulated}cases ({centres}) with each subset; weights {result['weights']['name']}"
+    about = (
+        f"The same {cases} {_simulated(result)}cases ({centres}) with each subset; weights {result['weights']['name']}"
+    )
     return subset_map("What each subset of the sequences is worth", about, rows)
 
 

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 620, 380
-LEFT, RIGHT, TOP, BOTTOM = 56, 20, 40, 48
+LEFT, RIGHT, TOP, BOTTOM = 56, 20, 56, 48
+#: Between the names of points of a curve, pixels.
+_APART = 15.0
 _STYLE = (
     "text{font:13px system-ui,Arial,sans-serif;fill:#333}.t{font-weight:600;font-size:14px}.s{font-size:11px;fill:#666}"
-    ".g{stroke:#ddd;stroke-width:1}.a{stroke:#888;stroke-width:1;fill:none}.l{stroke:#c2571a;stroke-width:2;fill:none}"
-    ".d{fill:#c2571a;fill-opacity:.55}"
 )
+# As attributes, not in the style: some programs that draw SVG read no style.
+_LINE, _AXIS, _GRID = (
+    'fill="none" stroke="#c2571a" stroke-width="2"',
+    'fill="none" stroke="#888"',
+    'fill="none" stroke="#ddd"',
+)
+_FILLED, _HOLLOW = 'fill="#c2571a" fill-opacity="0.55"', 'fill="none" stroke="#c2571a" stroke-opacity="0.7"'
 
 
 @dataclass(frozen=True)
@@ -23,47 +30,62 @@ class Point:
     x: float
     y: float
     name: str = ""
+    filled: bool = True
 
 
-def curve(title: str, points: Sequence[Point], across: str) -> str:
-    """Points joined in their order along x; y from 0 to 1. Each carries its name."""
+def curve(title: str, points: Sequence[Point], across: str, about: str = "") -> str:
+    """Points joined in their order along x; y from 0 to 1. Each carries its name, unless it is too near to the last.
+
+    `about` stands below the title: cases and weights.
+    """
     ordered = sorted(points, key=lambda point: (point.x, point.y))
     limit = max([point.x for point in ordered] + [1.0]) * 1.05
     places = [(LEFT + _wide() * point.x / limit, _y(point.y), point.name) for point in ordered]
-    inside = _frame(title, across, [(limit * k / 5, f"{limit * k / 5:.2g}") for k in range(6)], limit)
+    step = next(each for each in _STEPS if limit / each <= 8)
+    ticks = [(step * number, f"{step * number:g}") for number in range(math.floor(limit / step) + 1)]
+    inside = _frame(title, across, ticks, limit, about)
     if places:
-        inside.append(f'<path class="l" d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)}"/>')
+        inside.append(f'<path {_LINE} d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)}"/>')
+    named = (-math.inf, -math.inf)
     for x, y, name in places:
-        inside.append(f'<circle class="d" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
-        inside.append(f'<text class="s" x="{x + 6:.1f}" y="{y + 13:.1f}">{escape(name)}</text>')
+        inside.append(f'<circle {_FILLED} cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+        if max(abs(x - named[0]), abs(y - named[1])) >= _APART:
+            inside.append(f'<text class="s" x="{x + 6:.1f}" y="{y + 13:.1f}">{escape(name)}</text>')
+            named = (x, y)
     return _svg(inside, HEIGHT)
 
 
-def scatter(title: str, points: Sequence[Point], across: str) -> str:
+#: Between ticks of an axis: the first that gives no more than eight.
+_STEPS = (0.25, 0.5, *(10.0**power * each for power in range(6) for each in (1, 2, 5)))
+
+
+def scatter(title: str, points: Sequence[Point], across: str, about: str = "") -> str:
     """Points over a logarithmic axis; y from 0 to 1. Names appear under the pointer."""
     values = [point.x for point in points if point.x > 0]
     low = math.floor(math.log10(min(values))) if values else 0
     high = max(low + 1, math.ceil(math.log10(max(values)))) if values else 1
     ticks = [(float(power - low), f"{10.0**power:g}") for power in range(low, high + 1)]
-    inside = _frame(title, across, ticks, float(high - low))
+    inside = _frame(title, across, ticks, float(high - low), about)
     for point in points:
         if point.x > 0:
             x = LEFT + _wide() * (math.log10(point.x) - low) / (high - low)
             name = f"<title>{escape(point.name)}</title>"
-            inside.append(f'<circle class="d" cx="{x:.1f}" cy="{_y(point.y):.1f}" r="4">{name}</circle>')
+            look = _FILLED if point.filled else _HOLLOW
+            inside.append(f'<circle {look} cx="{x:.1f}" cy="{_y(point.y):.1f}" r="4">{name}</circle>')
     return _svg(inside, HEIGHT)
 
 
-def _frame(title: str, across: str, ticks: Sequence[tuple[float, str]], limit: float) -> list[str]:
+def _frame(title: str, across: str, ticks: Sequence[tuple[float, str]], limit: float, about: str) -> list[str]:
     inside = [f'<text class="t" x="12" y="22">{escape(title)}</text>']
+    inside.append(f'<text class="s" x="12" y="40">{escape(about)}</text>')
     for tenth in range(0, 11, 2):
         y = _y(tenth / 10)
-        inside.append(f'<path class="g" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+        inside.append(f'<path {_GRID} d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         inside.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tenth / 10:g}</text>')
     for value, text in ticks:
         x = LEFT + _wide() * value / limit
         inside.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{text}</text>')
-    inside.append(f'<path class="a" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
+    inside.append(f'<path {_AXIS} d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     inside.append(f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(across)}</text>')
     return inside
