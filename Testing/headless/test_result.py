@@ -427,7 +427,7 @@ def test_an_empty_3d_view_says_how_a_result_is_seen_in_it(reviewed, headless, mo
     reviewed._updatePanel()
     toggle(True)
     toggle(False)
-    line = "Check 'In 3D' in the section Result to see the thrombus here."
+    line = "Check 'In 3D' in the section Result to see the result here."
     assert said == [line, "", line]
     reviewed.exit()
     assert said[-1] == "", "the view is that of another module"

@@ -224,7 +224,7 @@ class ResultPanel(PanelPart):
     def _tellOf3D(self) -> None:
         """An empty 3D view says how a result is seen in it."""
         isEmpty = self.segmentation is not None and not isIn3D(self.segmentation)
-        tellIn3D(_("Check 'In 3D' in the section Result to see the thrombus here.") if isEmpty else "")
+        tellIn3D(_("Check 'In 3D' in the section Result to see the result here.") if isEmpty else "")
 
     def _show3D(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         """What comes is seen in the 3D view as what was there before."""
