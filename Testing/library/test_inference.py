@@ -255,6 +255,6 @@ def test_warnings_say_what_was_measured() -> None:
         prepared = SimpleNamespace(warnings=(), images={Sequence(name): None for name in names})
         return " ".join(_warnings(prepared, None, SimpleNamespace(left_out=0)))
 
-    assert "hardly any thrombus is found" in said("DWI", "ADC") and "false alarms" not in said("DWI", "ADC")
+    assert "fewer thrombi are found" in said("DWI", "ADC") and "false alarms" not in said("DWI", "ADC")
     assert said("SWI").startswith("Only 1 of 5 sequences were given") and "take away false alarms" in said("SWI")
     assert said("SWI", "DWI", "ADC", "FLAIR") == ""

@@ -176,8 +176,8 @@ def stage_missing(driver: Driver) -> None:
     setup.ui.setupPythonEdit.currentPath = str(Path(__file__).resolve())
     driver.idle()
     driver.report["refused"] = setup.message.text
+    driver.photograph("setup-refused")  # by then it has been scrolled to
     driver.report["refusedInView"] = is_in_view(setup.ui.setupMessage_choices)
-    driver.photograph("setup-refused")
     if not driver.python:
         return
     driver.press(setup.ui.setupButton_python)

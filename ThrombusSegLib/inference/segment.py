@@ -111,8 +111,7 @@ def _warnings(prepared: Prepared, device: str | None, candidates: Candidates) ->
         found.append(f"{candidates.left_out} further candidates of lower probability are left out of the table.")
     if Sequence.SWI not in prepared.images:
         found.append(
-            "Without a susceptibility sequence (SWI or T2*) hardly any thrombus is found (measured on "
-            "simulated strokes)."
+            "Without a susceptibility sequence (SWI or T2*) fewer thrombi are found (measured on simulated strokes)."
         )
     elif len(prepared.images) < FEW_SEQUENCES:
         found.append(
