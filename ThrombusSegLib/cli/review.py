@@ -239,9 +239,11 @@ def _print_agreement(found: Agreement, arguments: argparse.Namespace, names: tup
     if arguments.json:
         print(json.dumps(found.as_dict(), indent=1))
         return
+    from ..evaluation.page import cell
+
     print(f"{found.cases} cases in common")
     if found.dice["value"] is not None:
-        print(f"Dice {found.dice['value']:.2f} (95 % {found.dice['low']:.2f} to {found.dice['high']:.2f})")
+        print(f"Dice {cell(found.dice)}; in brackets the 95 % interval, which one case alone has not")
     print(
         f"Lesions: {found.lesions_first} by {names[0]}, {found.lesions_second} by {names[1]}, "
         f"{found.lesions_both} by both"

@@ -150,6 +150,7 @@ def _after(arguments: argparse.Namespace, weights: Path) -> None:
         print(f"Registered as {register(weights, arguments.register).name}.")
     if arguments.held_out is None:
         return
+    from ..evaluation.page import cell
     from ..inference import Predictor
     from ..training.checkpoint import write_whole
     from ..weights import find_weights
@@ -159,12 +160,7 @@ def _after(arguments: argparse.Namespace, weights: Path) -> None:
     write_whole(weights.with_name("before_after.json"), json.dumps(found, indent=1).encode("utf-8"))
     print(f"On {found.pop('cases')} held-out cases (95 % interval):")
     for name, figures in found.items():
-        texts = [
-            "none"
-            if figure["value"] is None
-            else f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
-            for figure in (figures[part] for part in ("before", "after", "difference"))
-        ]
+        texts = [cell(figures[part], undefined="none") for part in ("before", "after", "difference")]
         print(f"{name}: before {texts[0]}, after {texts[1]}, difference {texts[2]}")
 
 
