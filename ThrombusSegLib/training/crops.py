@@ -126,10 +126,13 @@ def _acquired(
         return np.asarray(_cut(array[None], centre - whole // 2, whole)[0])
 
     shown = np.stack([cut(case.images[place]) for place in places]).astype(np.float32)
-    first, diffusion = list(Sequence).index(Sequence.SWI), list(Sequence).index(Sequence.ADC)
+    first = list(Sequence).index(Sequence.SWI)
     if protocol.changes_contrast and first in places:
-        adc = cut(case.images[diffusion]).astype(np.float32) if case.available[diffusion] else None
-        shown[places == first] = change_contrast(shown[places == first][0], adc, protocol)
+        adc, flair = (
+            cut(case.images[place]).astype(np.float32) if case.available[place] else None
+            for place in (list(Sequence).index(Sequence.ADC), list(Sequence).index(Sequence.FLAIR))
+        )
+        shown[places == first] = change_contrast(shown[places == first][0], adc, protocol, flair)
     return merge_slices(shown, np.asarray(cut(case.labels), dtype=np.uint8), protocol.thickness)
 
 

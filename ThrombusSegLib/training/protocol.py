@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 
 from .augment import AIR, Floats
 from .settings import AugmentSettings
-from .thin import fill_thin
+from .thin import dim_thin, fill_thin
 
 #: Where a normalised ADC begins to be fluid, and where it is fluid altogether. Measured in the middle of five simulated
 #: heads of centre A: the second and third quarter lie between -0.5 and 0.6, the highest tenth about 1.9.
 FLUID = (0.8, 1.9)
+#: What is drawn where SWI is shown as plain T2*: each from the first to the second. Chosen by comparing varied cases of
+#: centre A with five development patients at centres B and E, whose fluid is as bright as brain or brighter.
+PLAIN_FLUID = (1.4, 2.2)
+PLAIN_FILL = (0.0, 0.5)
+PLAIN_INFLOW = (0.5, 1.0)
+PLAIN_TISSUE = (0.0, 0.4)
+#: How far the brain's own contrast on FLAIR counts, in normalised units; beyond it lie lesions and fluid.
+TISSUE_LIMIT = 1.5
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,17 @@ class Protocol:
     fill: float = 0.0
     """How far what is dark and thin on the susceptibility sequence is filled up, 0..1: T2* lacks the phase mask that
     makes veins and clots darker on SWI, and shorter echo times darken less."""
+    inflow: float = 0.0
+    """How far what is bright and thin on the susceptibility sequence is dimmed, 0..1: fresh blood shines only where
+    pulses follow each other fast, as they do for SWI."""
+    tissue: float = 0.0
+    """How much of FLAIR's contrast between tissues is added to the susceptibility sequence (no unit): a long
+    repetition time shows grey matter brighter than white."""
 
     @property
     def changes_contrast(self) -> bool:
         """Whether the susceptibility sequence is changed."""
-        return self.fluid != 1.0 or self.fill > 0
+        return self.fluid != 1.0 or self.fill > 0 or self.inflow > 0 or self.tissue > 0
 
 
 def draw_protocol(settings: AugmentSettings, random: np.random.Generator) -> Protocol:
@@ -48,16 +62,22 @@ def draw_protocol(settings: AugmentSettings, random: np.random.Generator) -> Pro
         fluid = float(np.exp(random.uniform(-1.0, 1.0) * np.log1p(settings.fluid)))
     if settings.fill and random.random() < settings.chance:
         fill = float(random.uniform(0.0, settings.fill))
+    if settings.plain and random.random() < settings.plain:
+        ranges = (PLAIN_FLUID, PLAIN_FILL, PLAIN_INFLOW, PLAIN_TISSUE)
+        return Protocol(thickness, *(float(random.uniform(*limits)) for limits in ranges))
     return Protocol(thickness, fluid, fill)
 
 
-def change_contrast(susceptibility: Floats, adc: Floats | None, protocol: Protocol) -> Floats:
+def change_contrast(
+    susceptibility: Floats, adc: Floats | None, protocol: Protocol, flair: Floats | None = None
+) -> Floats:
     """What another protocol would make of SWI.
 
     Args:
         susceptibility: (S, H, W).
         adc: (S, H, W) of the same place, by which fluid is known; None where the case has none: fluid stays.
         protocol: as drawn.
+        flair: (S, H, W) of the same place, by which tissues are known; None where the case has none: they stay.
 
     Returns:
         (S, H, W). Where there is no signal there is none afterwards.
@@ -65,9 +85,15 @@ def change_contrast(susceptibility: Floats, adc: Floats | None, protocol: Protoc
     values = susceptibility
     if protocol.fill > 0:
         values = values + np.float32(protocol.fill) * (fill_thin(values) - values)
+    if protocol.inflow > 0:
+        values = values + np.float32(protocol.inflow) * (dim_thin(values) - values)
+    signal = np.maximum(values + np.float32(AIR), 0.0)  # of air none
+    if protocol.tissue > 0 and flair is not None:
+        signal = signal * (1.0 + protocol.tissue / AIR * np.clip(flair, -TISSUE_LIMIT, TISSUE_LIMIT))
     if protocol.fluid != 1.0 and adc is not None:
         share = np.clip((adc - FLUID[0]) / (FLUID[1] - FLUID[0]), 0.0, 1.0)
-        values = (values + np.float32(AIR)) * (1.0 + (protocol.fluid - 1.0) * share) - np.float32(AIR)
+        signal = signal * (1.0 + (protocol.fluid - 1.0) * share)
+    values = signal - np.float32(AIR)
     return np.asarray(values, dtype=np.float32)
 
 

@@ -241,9 +241,11 @@ class AugmentSettings:
     """Largest change of the signal of fluid on SWI, known by the ADC, share: from 1 / (1 + fluid) to 1 + fluid."""
     fill: float = 0.0
     """Largest share, 0..1, by which dark thin things on SWI are filled up, as on T2* without a phase mask."""
+    plain: float = 0.0
+    """Chance that SWI is shown as plain T2* with a long repetition time: fluid and grey matter bright, no inflow, 0..1."""
 
     def __post_init__(self) -> None:
-        check_range("augment.", self, 0, 1, "chance", "thick_slices", "bias", "double_slices", "fill")
+        check_range("augment.", self, 0, 1, "chance", "thick_slices", "bias", "double_slices", "fill", "plain")
         check_range("augment.", self, 0, 0.5, "scaling")
         check_range("augment.", self, 0, 180, "rotation_degrees")
         check_range("augment.", self, 0, 50, "misregistration_mm", "blur_mm")
