@@ -12,8 +12,19 @@ from ThrombusSegLib.training import TrainSettings
 from ThrombusSegLib.training.augment import AIR
 from ThrombusSegLib.training.cases import TrainingCase, make_case
 from ThrombusSegLib.training.crops import draw_batch
-from ThrombusSegLib.training.protocol import Protocol, change_contrast, draw_protocol, merge_slices
+from ThrombusSegLib.training.protocol import (
+    PLAIN_FILL,
+    PLAIN_FLUID,
+    PLAIN_INFLOW,
+    PLAIN_TISSUE,
+    TISSUE_LIMIT,
+    Protocol,
+    change_contrast,
+    draw_protocol,
+    merge_slices,
+)
 from ThrombusSegLib.training.settings import AugmentSettings, CropSettings, DataSettings, DropoutSettings
+from ThrombusSegLib.training.thin import BRIGHTER
 
 #: Only what imitates a protocol.
 ONLY = AugmentSettings(
@@ -73,6 +84,39 @@ def test_dark_thin_things_are_filled_up_and_wide_ones_stay() -> None:
     changed = change_contrast(swi, None, Protocol(fill=0.5))
     assert np.allclose(changed[0, 15, 5:7], -1.5) and np.allclose(changed[0, 15, 15:25], -3.0)
     assert np.allclose(changed[0, 15, 10], 0.0)
+
+
+def test_plain_t2_star_is_drawn_as_often_as_asked_and_within_its_ranges() -> None:
+    settings, random = AugmentSettings(chance=0.5, double_slices=0.3, fluid=1.0, plain=0.4), np.random.default_rng(0)
+    drawn = [draw_protocol(settings, random) for _ in range(2000)]
+    plain = [each for each in drawn if each.inflow > 0]
+    assert len(plain) / len(drawn) == pytest.approx(0.4, abs=0.04)
+    ranges = {"fluid": PLAIN_FLUID, "fill": PLAIN_FILL, "inflow": PLAIN_INFLOW, "tissue": PLAIN_TISSUE}
+    for name, (low, high) in ranges.items():
+        values = [getattr(each, name) for each in plain]
+        assert low <= min(values) < max(values) <= high
+    assert np.mean([each.thickness == 2 for each in plain]) == pytest.approx(0.3, abs=0.06)
+
+
+def test_bright_arteries_are_dimmed_and_texture_and_wide_things_stay() -> None:
+    swi = np.zeros((1, 30, 30), np.float32)
+    swi[0, :, 5:7] = 3.0
+    swi[0, :, 10] = 0.5
+    swi[0, :, 15:25] = 3.0
+    changed = change_contrast(swi, None, Protocol(inflow=1.0))
+    assert np.allclose(changed[0, 15, 5:7], BRIGHTER) and np.allclose(changed[0, 15, 10], 0.5)
+    assert np.allclose(changed[0, 15, 15:25], 3.0) and np.allclose(changed[0, 15, 0], 0.0)
+
+
+def test_tissues_take_the_contrast_of_flair_within_limits_and_signal_free_places_stay_so() -> None:
+    swi = np.zeros((1, 8, 8), np.float32)
+    swi[0, 0] = -AIR
+    flair = np.full_like(swi, 1.0)
+    flair[0, :, 4:] = 5.0
+    changed = change_contrast(swi, None, Protocol(tissue=0.4), flair)
+    assert np.allclose(changed[0, 0], -AIR)
+    assert np.allclose(changed[0, 1:, :4], 0.4) and np.allclose(changed[0, 1:, 4:], 0.4 * TISSUE_LIMIT)
+    assert np.array_equal(change_contrast(swi, None, Protocol(tissue=0.4)), swi)
 
 
 def test_merged_slices_are_means_and_labels_what_covers_half() -> None:

@@ -242,7 +242,7 @@ class AugmentSettings:
     fill: float = 0.0
     """Largest share, 0..1, by which dark thin things on SWI are filled up, as on T2* without a phase mask."""
     plain: float = 0.0
-    """Chance that SWI is shown as plain T2* with a long repetition time: fluid and grey matter bright, no inflow, 0..1."""
+    """Chance that SWI is shown as plain T2*, with bright fluid and grey matter and without bright arteries, 0..1."""
 
     def __post_init__(self) -> None:
         check_range("augment.", self, 0, 1, "chance", "thick_slices", "bias", "double_slices", "fill", "plain")
