@@ -119,6 +119,14 @@ def test_tissues_take_the_contrast_of_flair_within_limits_and_signal_free_places
     assert np.array_equal(change_contrast(swi, None, Protocol(tissue=0.4)), swi)
 
 
+@pytest.mark.parametrize("fluid", [1.0, 2.0])
+def test_noise_below_no_signal_is_not_cut(fluid: float) -> None:
+    """So that runs of settings without `plain` see the crops that they saw."""
+    swi = np.full((1, 8, 8), -AIR - 0.5, np.float32)
+    changed = change_contrast(swi, np.full_like(swi, 3.0), Protocol(fluid=fluid, fill=0.5))
+    assert np.allclose(changed, -AIR - 0.5 * fluid)
+
+
 def test_merged_slices_are_means_and_labels_what_covers_half() -> None:
     images = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1).repeat(2, 0)
     labels = np.array([1, 2, 0, 2], np.uint8).reshape(4, 1, 1)

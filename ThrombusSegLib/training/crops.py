@@ -130,7 +130,7 @@ def _acquired(
     if protocol.changes_contrast and first in places:
         adc, flair = (
             cut(case.images[place]).astype(np.float32) if case.available[place] else None
-            for place in (list(Sequence).index(Sequence.ADC), list(Sequence).index(Sequence.FLAIR))
+            for place in map(list(Sequence).index, (Sequence.ADC, Sequence.FLAIR))
         )
         shown[places == first] = change_contrast(shown[places == first][0], adc, protocol, flair)
     return merge_slices(shown, np.asarray(cut(case.labels), dtype=np.uint8), protocol.thickness)

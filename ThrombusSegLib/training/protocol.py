@@ -19,7 +19,7 @@ from .thin import dim_thin, fill_thin
 #: heads of centre A: the second and third quarter lie between -0.5 and 0.6, the highest tenth about 1.9.
 FLUID = (0.8, 1.9)
 #: What is drawn where SWI is shown as plain T2*: each from the first to the second. Chosen by comparing varied cases of
-#: centre A with five development patients at centres B and E, whose fluid is as bright as brain or brighter.
+#: centre A with the same three development patients at B and E, whose fluid is as bright as brain or brighter.
 PLAIN_FLUID = (1.4, 2.2)
 PLAIN_FILL = (0.0, 0.5)
 PLAIN_INFLOW = (0.5, 1.0)
@@ -87,14 +87,17 @@ def change_contrast(
         values = values + np.float32(protocol.fill) * (fill_thin(values) - values)
     if protocol.inflow > 0:
         values = values + np.float32(protocol.inflow) * (dim_thin(values) - values)
-    signal = np.maximum(values + np.float32(AIR), 0.0)  # of air none
     if protocol.tissue > 0 and flair is not None:
-        signal = signal * (1.0 + protocol.tissue / AIR * np.clip(flair, -TISSUE_LIMIT, TISSUE_LIMIT))
+        values = _multiply(values, 1.0 + protocol.tissue / AIR * np.clip(flair, -TISSUE_LIMIT, TISSUE_LIMIT))
     if protocol.fluid != 1.0 and adc is not None:
         share = np.clip((adc - FLUID[0]) / (FLUID[1] - FLUID[0]), 0.0, 1.0)
-        signal = signal * (1.0 + (protocol.fluid - 1.0) * share)
-    values = signal - np.float32(AIR)
+        values = _multiply(values, 1.0 + (protocol.fluid - 1.0) * share)
     return np.asarray(values, dtype=np.float32)
+
+
+def _multiply(values: Floats, factors: Floats) -> Floats:
+    """The signal, which is zero at -AIR, times these factors."""
+    return (values + np.float32(AIR)) * factors - np.float32(AIR)
 
 
 def merge_slices(images: Floats, labels: NDArray[np.uint8], thickness: int) -> tuple[Floats, NDArray[np.uint8]]:
