@@ -34,6 +34,14 @@ def test_sequences_are_missing_as_often_as_the_centre_says() -> None:
     assert lonely == set(Sequence) - {Sequence.SWI}
 
 
+def test_a_centre_on_a_base_differs_in_what_its_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "thick.toml"
+    path.write_text('base = "B"\nshading = 0.3\n\n[TOF]\npresent = 1.0\n', encoding="utf-8")
+    base = find_centre("B")
+    wanted = dict(base.acquisitions) | {Sequence.TOF: replace(base.acquisitions[Sequence.TOF], present=1.0)}
+    assert find_centre(str(path)) == replace(base, name="thick", shading=0.3, acquisitions=wanted)
+
+
 SWI_TABLE = "[SWI]\nin_plane_mm = [1, 1]\nslice_mm = [3, 4]\necho_time_ms = [20, 25]\nnoise = [0, 0.1]\n"
 
 
@@ -48,6 +56,8 @@ SWI_TABLE = "[SWI]\nin_plane_mm = [1, 1]\nslice_mm = [3, 4]\necho_time_ms = [20,
         ("field_tesla = 3.0\n", "measures no sequence"),
         ("[SWI]\nnoise = [0.1, 0.2]\n", r"\[SWI\]: echo_time_ms, in_plane_mm, slice_mm missing"),
         ("[SWI\n", "not valid TOML"),
+        ('base = "G"\n', "base 'G' is no bundled centre"),
+        ('base = "A"\n[shading]\n', r"\[shading\] is no sequence"),
         (SWI_TABLE.replace("[1, 1]", "[0.001, 1]"), r"\[SWI\]: 172000 x 206000 x 44 voxels are too many"),
     ],
 )

@@ -138,13 +138,11 @@ def _bundled(name: str) -> Centre:
 
 
 def read_centre(path: Path) -> Centre:
-    """A centre from its settings file; `InputError` names the setting that is wrong."""
-    if not path.is_file():
-        raise InputError(f"There is no settings file {path.name}.", "Check its path.")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from error
+    """A centre from its settings file; `InputError` names the setting that is wrong.
+
+    With `base = "A"` the file holds only what differs from that bundled centre.
+    """
+    values = _on_base(_read(path), path.name)
     tables = {name: values.pop(name) for name in list(values) if isinstance(values[name], dict)}
     acquisitions = {}
     for name, table in tables.items():
@@ -157,6 +155,29 @@ def read_centre(path: Path) -> Centre:
     ordered = {sequence: acquisitions[sequence] for sequence in Sequence if sequence in acquisitions}
     centre: Centre = _build(Centre, {"name": path.stem, **values, "acquisitions": ordered}, path.name)
     return centre
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"There is no settings file {path.name}.", "Check its path.")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from error
+
+
+def _on_base(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The settings of the bundled centre that `base` names, with these in their place; tables setting by setting."""
+    if "base" not in values:
+        return values
+    name = values.pop("base")
+    if name not in centre_names():
+        raise InputError(f"{where}: base {name!r} is no bundled centre.", f"Known: {', '.join(centre_names())}.")
+    merged = _read(FOLDER / f"{name}.toml")
+    for key, value in values.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if both else value
+    return merged
 
 
 def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
