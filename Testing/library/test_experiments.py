@@ -21,6 +21,7 @@ from ThrombusSegLib.evaluation.matching import CaseScore
 from ThrombusSegLib.evaluation.record import Record
 from ThrombusSegLib.experiments import cohorts
 from ThrombusSegLib.experiments.settings import CohortSettings, read_experiment
+from ThrombusSegLib.phantom.cohort import find_centres
 from ThrombusSegLib.sequences import Sequence
 
 EVALUATION = """
@@ -187,6 +188,21 @@ def test_a_folder_of_other_cases_is_refused(tmp_path: Path, quick_simulator: lis
     fewer = cohorts.CohortSettings(cases=1, seed=5, cohort="cases")
     assert cohorts.make_cohort("home", fewer, tmp_path, tmp_path / "out").facts.cases == 1
     assert cohorts.make_cohort("any", cohorts.CohortSettings(cohort="cases"), tmp_path, tmp_path).facts.seeds == (5,)
+
+
+def test_the_file_of_a_centre_lies_beside_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "thick.toml").write_text('base = "A"\n', encoding="utf-8")
+    asked: list[str] = []
+
+    def stop(out: Path, *, centre: str, **_: object) -> Path:
+        asked.append(centre)
+        raise InputError("enough", "")
+
+    monkeypatch.setattr(cohorts, "write_cohort", stop)
+    wanted = cohorts.CohortSettings(centres=("B", "thick.toml"), cases=1, seed=5)
+    with pytest.raises(InputError, match="enough"):
+        cohorts.make_cohort("ours", wanted, tmp_path, tmp_path / "out")
+    assert [each.name for each in find_centres(asked[0])] == ["B", "thick"]
 
 
 def test_one_patient_at_two_centres_is_one_patient() -> None:

@@ -67,7 +67,7 @@ def make_cohort(
     Args:
         name: of the cohort in the experiment.
         settings: of the cohort.
-        folder: what `settings.cohort` is relative to.
+        folder: what `settings.cohort` and files of centres are relative to.
         out: of the experiment; cases without a folder of their own go to `out`/cohorts/NAME.
         processes: how many cases are simulated side by side.
         progress: told after every case.
@@ -77,10 +77,11 @@ def make_cohort(
     """
     place = folder / settings.cohort if settings.cohort else out / "cohorts" / name
     manifest = place if place.suffix == ".csv" else place / "manifest.csv"
+    centres = ",".join(str(folder / each) if each.endswith(".toml") else each for each in settings.centres)
     if settings.cases and not manifest.exists():
         write_cohort(
             manifest.parent,
-            centre=",".join(settings.centres),
+            centre=centres,
             cases=settings.cases,
             seed=settings.seed,
             clot_free=settings.clot_free,
@@ -91,18 +92,18 @@ def make_cohort(
     rows = [row for row in read_manifest(manifest) if row.split == settings.split]
     if not rows:
         raise InputError(f"Cohort {name}: the manifest has no rows of split '{settings.split}'.", "Set split.")
-    rows = _chosen(name, settings, rows)
+    rows = _chosen(name, settings, centres, rows)
     check_rows(rows)
     return Cohort(manifest, rows, _facts(rows, settings.split, manifest))
 
 
-def _chosen(name: str, settings: CohortSettings, rows: list[ManifestRow]) -> list[ManifestRow]:
+def _chosen(name: str, settings: CohortSettings, centres: str, rows: list[ManifestRow]) -> list[ManifestRow]:
     """The rows that the settings describe; a folder may hold more cases of the same cohort."""
     if not settings.cases:
         return rows
     wanted = {
         f"{centre.name}-{settings.seed}-{number:04d}"
-        for centre in find_centres(",".join(settings.centres))
+        for centre in find_centres(centres)
         for number in range(settings.cases)
     }
     lacking = sorted(wanted - {row.case for row in rows})

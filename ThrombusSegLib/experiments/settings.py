@@ -26,7 +26,7 @@ class CohortSettings:
     """Which cases: simulated ones, or those of a manifest."""
 
     centres: tuple[str, ...] = ("A",)
-    """Simulated centres; the patients are the same at each, as with `thrombusseg phantom`."""
+    """Simulated centres, by name or by a file (.toml) relative to the settings file; the same patients at each."""
     cases: int = 0
     """How many at each centre, the first ones (a count); 0: whatever `cohort` holds."""
     clot_free: int = 0
