@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_manifest_round_trip(tmp_path: Path) -> None:
     rows.append(ManifestRow("b", "B", "test", {Sequence.ADC: tmp_path / "a.nii"}, None))
     write_manifest(tmp_path / "m.csv", rows)
     assert read_manifest(tmp_path / "m.csv") == rows
+    assert "patient" not in (tmp_path / "m.csv").read_text()
+    rows[1] = replace(rows[1], patient="P7")
+    write_manifest(tmp_path / "m.csv", rows)
+    assert read_manifest(tmp_path / "m.csv") == rows
+
+
+def test_scans_of_one_patient_in_two_splits_are_refused(tmp_path: Path) -> None:
+    scan = {Sequence.SWI: tmp_path / "s.nii"}
+    rows = [ManifestRow(str(number), "A", "train", scan, None, "P7") for number in range(2)]
+    rows.append(ManifestRow("later", "A", "", scan, None, "P7"))
+    write_manifest(tmp_path / "m.csv", rows)
+    assert len(read_manifest(tmp_path / "m.csv")) == 3
+    write_manifest(tmp_path / "m.csv", [*rows, ManifestRow("last", "A", "test", scan, None, "P7")])
+    with pytest.raises(InputError, match=r"Lines 2 and 5 of m\.csv put one patient in two splits, train and test"):
+        read_manifest(tmp_path / "m.csv")
 
 
 def test_a_folder_of_files_is_recognised(tmp_path: Path) -> None:

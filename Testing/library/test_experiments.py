@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +210,8 @@ def test_one_patient_at_two_centres_is_one_patient() -> None:
     names = [("B-7-0003", "B"), ("C-7-0003", "C"), ("p-1", "B"), ("Lyon-1", "Lyon")]
     records = [Record("k", case, centre, "SWI", score) for case, centre in names]
     assert [record.patient for record in records] == ["7-0003", "7-0003", "p-1", "Lyon-1"]
+    named = replace(records[2], named_patient="P7")
+    assert Record.from_line(named.to_line()).patient == "P7"
 
 
 def test_differences_of_groups_against_plain_resampling() -> None:

@@ -61,7 +61,7 @@ def test_every_pair_of_sequences_is_registered_once(
 
 
 def test_two_processes_find_what_one_finds_and_keep_it(row: ManifestRow, predictor: Predictor, tmp_path: Path) -> None:
-    rows, told = [row, replace(row, case="another")], list[tuple[float, str]]()
+    rows, told = [row, replace(row, case="another", patient="P7")], list[tuple[float, str]]()
 
     def tell(share: float, stage: str) -> bool:
         told.append((share, stage))
@@ -70,6 +70,7 @@ def test_two_processes_find_what_one_finds_and_keep_it(row: ManifestRow, predict
     one = look_at(rows, predictor)
     two = look_at(rows, predictor, processes=2, keep=tmp_path, progress=tell)
     assert without_time(one) == without_time(two)
+    assert [record.patient for record in two] == ["sample", "P7"]
     assert len((tmp_path / RECORDS).read_text().splitlines()) == 2
     assert told[0] == (0.0, "look 1 of 2") and told[-1][0] == 1.0
     assert look_at(rows, predictor, processes=2, keep=tmp_path) == two

@@ -18,6 +18,8 @@ _NAME = re.compile(r"[^\W_][^/\\:*?\"<>|\x00-\x1f]{0,127}")
 #: Bytes: with the endings of the files that carry it a disk must take it. A Chinese character has three.
 _LONGEST_NAME = 200
 COLUMNS = ("case", "centre", "split", *(sequence.value for sequence in Sequence), "labels")
+#: A column that a manifest may lack.
+PATIENT = "patient"
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,16 @@ class ManifestRow:
     split: str
     paths: Mapping[Sequence, Path]
     labels: Path | None
+    patient: str = ""
+    """A pseudonym where the table has the column `patient`; "": the case is the only scan of its patient."""
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
     """Rows of a manifest, or of the manifest.csv of a folder of cases; images are not opened.
 
     Raises:
-        InputError: no file, no table, a column is missing, a case without a name or a sequence, or named twice.
+        InputError: no file, no table, a column is missing, a case without a name or a sequence, or named twice, or
+            scans of one patient in two splits.
     """
     path = _find(path)
     try:
@@ -48,6 +53,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     except OSError as error:
         raise InputError(f"{path.name} cannot be read.", "Check that you may read it.") from error
     _check_names(path, rows)
+    _check_splits(path, rows)
     return [row for _, row in rows]
 
 
@@ -70,7 +76,7 @@ def _check_columns(path: Path, names: list[str]) -> None:
     missing = [column for column in COLUMNS if column not in names]
     if missing:
         raise InputError(f"{path.name} lacks the columns {', '.join(missing)}.", f"It needs {','.join(COLUMNS)}.")
-    twice = [column for column in COLUMNS if names.count(column) > 1]
+    twice = [column for column in (*COLUMNS, PATIENT) if names.count(column) > 1]
     if twice:
         raise InputError(f"{path.name} has the column {twice[0]} twice.", "Take one of the two out.")
 
@@ -85,13 +91,26 @@ def _check_names(path: Path, rows: list[tuple[int, ManifestRow]]) -> None:
             )
 
 
+def _check_splits(path: Path, rows: list[tuple[int, ManifestRow]]) -> None:
+    """Scans of one patient stay in one split: what was trained on would be tested on otherwise."""
+    first: dict[str, tuple[int, str]] = {}
+    for number, row in rows:
+        if row.patient and row.split:
+            line, split = first.setdefault(row.patient, (number, row.split))
+            if split != row.split:
+                raise InputError(
+                    f"Lines {line} and {number} of {path.name} put one patient in two splits, {split} and {row.split}.",
+                    "Keep all scans of a patient in one split.",
+                )
+
+
 def _row(manifest: Path, number: int, values: Mapping[str | None, str | list[str] | None]) -> ManifestRow:
     """A row of the table; what its cells beyond the columns hold stands under None."""
     if any(cell.strip() for cell in values.get(None) or ()):
         raise InputError(
             f"Line {number} of {manifest.name} has more cells than there are columns.", "Look for a comma too many."
         )
-    texts = {column: str(values.get(column) or "").strip() for column in COLUMNS}
+    texts = {column: str(values.get(column) or "").strip() for column in (*COLUMNS, PATIENT)}
     paths = {each: manifest.parent / texts[each.value] for each in Sequence if texts[each.value]}
     if not texts["case"] or not paths:
         raise InputError(
@@ -107,18 +126,20 @@ def _row(manifest: Path, number: int, values: Mapping[str | None, str | list[str
             f"Line {number} of {manifest.name}: the case's name is too long for the name of a file.", "Shorten it."
         )
     labels = manifest.parent / texts["labels"] if texts["labels"] else None
-    return ManifestRow(texts["case"], texts["centre"], texts["split"], paths, labels)
+    return ManifestRow(texts["case"], texts["centre"], texts["split"], paths, labels, texts[PATIENT])
 
 
 def write_manifest(path: Path, rows: list[ManifestRow]) -> None:
-    """Write a manifest, whole or not at all; paths become relative to it."""
+    """Write a manifest, whole or not at all; paths become relative to it. Patients have a column where any is named."""
+    named = any(row.patient for row in rows)
     unfinished = path.with_name(path.name + ".unfinished")
     with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow([*COLUMNS, PATIENT] if named else COLUMNS)
         for row in rows:
             images = [_relative(row.paths.get(sequence), path) for sequence in Sequence]
-            writer.writerow([row.case, row.centre, row.split, *images, _relative(row.labels, path)])
+            cells = [row.case, row.centre, row.split, *images, _relative(row.labels, path)]
+            writer.writerow([*cells, row.patient] if named else cells)
     unfinished.replace(path)
 
 

@@ -201,4 +201,5 @@ def _look(
         reliability=reliability_of(probability, labels),
         facts=facts_of(row),
         seconds=round(sum(result.seconds.values()), 3),
+        named_patient=row.patient,
     )

@@ -52,10 +52,15 @@ class Record:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Of a simulated case, from truth.json: "sign_present" (susceptibility vessel sign), "volume_mm3", "segment"."""
     seconds: float = 0.0
+    named_patient: str = ""
+    """As the manifest's column `patient` has it; "" where it has none."""
 
     @property
     def patient(self) -> str:
-        """Whose scan it is. The simulator scans one patient at several centres: "B-7-0003" and "C-7-0003" are one."""
+        """Whose scan it is: as named, else each case is a patient of its own, save that the simulator scans one at
+        several centres: "B-7-0003" and "C-7-0003" are one."""
+        if self.named_patient:
+            return self.named_patient
         match = _SIMULATED.fullmatch(self.case)
         return match.group(2) if match and match.group(1) == self.centre else self.case
 
@@ -135,7 +140,8 @@ def _read(line: str) -> Record | None:
 
 def key_of(row: ManifestRow, sequences: str, weights_sha256: str, options: str) -> str:
     """What a look depends on: weights, options, sequences, and what is in the files."""
-    total = hashlib.sha256(f"{VERSION} {row.case} {row.centre} {sequences} {weights_sha256} {options}".encode())
+    facts = [str(VERSION), row.case, row.centre, sequences, weights_sha256, options]
+    total = hashlib.sha256(" ".join([*facts, row.patient] if row.patient else facts).encode())
     paths = {sequence.value: path for sequence, path in row.paths.items() if sequence.value in sequences.split("+")}
     for name, path in sorted((paths | ({"labels": row.labels} if row.labels else {})).items()):
         total.update(name.encode())
