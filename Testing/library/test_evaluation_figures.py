@@ -200,11 +200,26 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
     assert result["all_cases"]["specificity"]["value"] == 1.0 and result["all_cases"]["cases"] == 13
     assert result["strata"]["without susceptibility sign"]["cases"] == 6
     files = files_of(result, "thrombusseg evaluate")
-    assert set(files) == {"metrics.md", "froc.svg", "dice-volume.svg", "subsets.svg", "subsets.json"}
+    pictures = {"froc.svg", "dice-volume.svg", "reliability.svg", "subsets.svg"}
+    assert set(files) == {"metrics.md", "subsets.json", *pictures}
     small = json.loads(files["subsets.json"])
     assert small["subsets"]["DWI"]["detection_rate"]["value"] == 0.5 and small["subsets"]["DWI"]["cases"] == 6
     assert "absent sequence" in files["metrics.md"] and json.dumps(result)
     assert "7 simulated cases (A) with each subset; weights w" in files["subsets.svg"]
+
+
+def test_what_probabilities_are_worth_is_drawn_against_what_they_say() -> None:
+    bins = ((0.6, 1.0, 10), *[(0.0, 0.0, 0)] * 8, (9.5, 8.0, 10))
+    looks = [replace(record("c", "SWI", hit=True, false=0), reliability=bins)]
+    result = summarise_records(looks, "prevalence") | {"weights": {"name": "w"}, "operating_point": {"threshold": 0.5}}
+    picture = files_of(result, "thrombusseg evaluate")["reliability.svg"]
+    root = ElementTree.fromstring(picture)
+    dashed = [each.attrib["d"] for each in root.iter() if "stroke-dasharray" in each.attrib]
+    assert dashed == ["M56 332.0L600.0 56.0"], "corner to corner"
+    circles = [
+        (float(each.attrib["cx"]), float(each.attrib["cy"])) for each in root.iter() if each.tag.endswith("circle")
+    ]
+    assert circles == [(pytest.approx(56 + 544 * 0.06, abs=0.1), 304.4), (pytest.approx(572.8), 111.2)]
 
 
 def drawn(picture: str, kind: str) -> list[dict[str, str]]:

@@ -35,7 +35,12 @@ NAMES = {
 
 def files_of(result: Mapping[str, Any], command: str) -> dict[str, str]:
     """File names and their content."""
-    files = {"metrics.md": table(result), "froc.svg": _froc(result), "dice-volume.svg": _dice_volume(result)}
+    files = {
+        "metrics.md": table(result),
+        "froc.svg": _froc(result),
+        "dice-volume.svg": _dice_volume(result),
+        "reliability.svg": _reliability(result),
+    }
     if len(result["subsets"]) > 1 and "cost_of_absence" in result:
         files["subsets.svg"] = _heat_map(result)
         files["subsets.json"] = json.dumps(_small(result, command), indent=1)
@@ -132,6 +137,15 @@ def _dice_volume(result: Mapping[str, Any]) -> str:
     ]
     title = "Dice against the volume of the clot; a miss is 0, and hollow"
     return scatter(title, points, "volume of the clot, mm³", _about(result))
+
+
+def _reliability(result: Mapping[str, Any]) -> str:
+    """What the probabilities are worth; on the dashed line they would be what they say."""
+    bins = result["calibration"]["bins"]
+    points = [Point(each["probability"], each["thrombus"]) for each in bins]
+    title = "Share of voxels that are thrombus, by the probability given to them"
+    about = f"{_about(result)}; {sum(each['voxels'] for each in bins):,} voxels from 0.05"
+    return curve(title, points, "probability (right where it equals the share: dashed)", about, most=1.0, equal=True)
 
 
 def _about(result: Mapping[str, Any]) -> str:

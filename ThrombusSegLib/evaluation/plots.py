@@ -20,6 +20,7 @@ _LINE, _AXIS, _GRID = (
     'fill="none" stroke="#888"',
     'fill="none" stroke="#ddd"',
 )
+_DASHED = 'fill="none" stroke="#888" stroke-dasharray="5 4"'
 _FILLED, _HOLLOW = 'fill="#c2571a" fill-opacity="0.55"', 'fill="none" stroke="#c2571a" stroke-opacity="0.7"'
 
 
@@ -33,17 +34,28 @@ class Point:
     filled: bool = True
 
 
-def curve(title: str, points: Sequence[Point], across: str, about: str = "") -> str:
+def curve(
+    title: str, points: Sequence[Point], across: str, about: str = "", *, most: float | None = None, equal: bool = False
+) -> str:
     """Points joined in their order along x; y from 0 to 1. Each carries its name, unless it is too near to the last.
 
-    `about` stands below the title: cases and weights.
+    Args:
+        title: above the plot.
+        points: in any order.
+        across: what x is.
+        about: below the title: cases and weights.
+        most: where x ends; None: beyond the last point, and not before 1.
+        equal: draw a dashed line where y equals x.
     """
     ordered = sorted(points, key=lambda point: (point.x, point.y))
-    limit = max([point.x for point in ordered] + [1.0]) * 1.05
+    limit = most or max([point.x for point in ordered] + [1.0]) * 1.05
     places = [(LEFT + _wide() * point.x / limit, _y(point.y), point.name) for point in ordered]
     step = next(each for each in _STEPS if limit / each <= 8)
     ticks = [(step * number, f"{step * number:g}") for number in range(math.floor(limit / step) + 1)]
     inside = _frame(title, across, ticks, limit, about)
+    if equal:
+        end = min(limit, 1.0)
+        inside.append(f'<path {_DASHED} d="M{LEFT} {_y(0):.1f}L{LEFT + _wide() * end / limit:.1f} {_y(end):.1f}"/>')
     if places:
         inside.append(f'<path {_LINE} d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)}"/>')
     named = (-math.inf, -math.inf)
