@@ -52,10 +52,10 @@ def quick_simulator(images: dict[str, Path], monkeypatch: pytest.MonkeyPatch) ->
     """Cases of the same images with a made clot each, in no time; a list of the centres that were asked for."""
     asked: list[str] = []
 
-    def write(out: Path, *, centre: str, cases: int, seed: int, clot_free: int, split: str, **_: object) -> Path:
-        asked.append(centre)
+    def write(out: Path, *, centre: list[str], cases: int, seed: int, clot_free: int, split: str, **_: object) -> Path:
+        asked.append(",".join(centre))
         rows = []
-        for name in centre.split(","):
+        for name in centre:
             there = [Sequence.SWI, Sequence.DWI] if name == "A" else [Sequence.FLAIR]
             for number in range(cases):
                 folder = out / f"{name}-{seed}-{number:04d}"
@@ -191,17 +191,19 @@ def test_a_folder_of_other_cases_is_refused(tmp_path: Path, quick_simulator: lis
 
 
 def test_the_file_of_a_centre_lies_beside_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "thick.toml").write_text('base = "A"\n', encoding="utf-8")
-    asked: list[str] = []
+    folder = tmp_path / "a, b"
+    folder.mkdir()
+    (folder / "thick.toml").write_text('base = "A"\n', encoding="utf-8")
+    asked: list[list[str]] = []
 
-    def stop(out: Path, *, centre: str, **_: object) -> Path:
+    def stop(out: Path, *, centre: list[str], **_: object) -> Path:
         asked.append(centre)
         raise InputError("enough", "")
 
     monkeypatch.setattr(cohorts, "write_cohort", stop)
     wanted = cohorts.CohortSettings(centres=("B", "thick.toml"), cases=1, seed=5)
     with pytest.raises(InputError, match="enough"):
-        cohorts.make_cohort("ours", wanted, tmp_path, tmp_path / "out")
+        cohorts.make_cohort("ours", wanted, folder, tmp_path / "out")
     assert [each.name for each in find_centres(asked[0])] == ["B", "thick"]
 
 

@@ -77,7 +77,7 @@ def make_cohort(
     """
     place = folder / settings.cohort if settings.cohort else out / "cohorts" / name
     manifest = place if place.suffix == ".csv" else place / "manifest.csv"
-    centres = ",".join(str(folder / each) if each.endswith(".toml") else each for each in settings.centres)
+    centres = [str(folder / each) if each.endswith(".toml") else each for each in settings.centres]
     if settings.cases and not manifest.exists():
         write_cohort(
             manifest.parent,
@@ -97,7 +97,7 @@ def make_cohort(
     return Cohort(manifest, rows, _facts(rows, settings.split, manifest))
 
 
-def _chosen(name: str, settings: CohortSettings, centres: str, rows: list[ManifestRow]) -> list[ManifestRow]:
+def _chosen(name: str, settings: CohortSettings, centres: list[str], rows: list[ManifestRow]) -> list[ManifestRow]:
     """The rows that the settings describe; a folder may hold more cases of the same cohort."""
     if not settings.cases:
         return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class _Order:
 def write_cohort(
     out: Path,
     *,
-    centre: str,
+    centre: str | Iterable[str],
     cases: int,
     seed: int,
     clot_free: int = 0,
@@ -52,7 +52,7 @@ def write_cohort(
 
     Args:
         out: folder for the cases and `manifest.csv`; made when absent.
-        centre: name of the simulated centre, several joined by commas, "all", or a settings file (.toml).
+        centre: as `find_centres` takes it.
         cases: how many at each centre.
         seed: of the cohort; the same seed gives the same files on any number of processes, and the same patients at
             every centre.
@@ -88,10 +88,14 @@ def write_cohort(
     return manifest
 
 
-def find_centres(names: str) -> list[Centre]:
-    """Centres by their names, joined by commas; "all" is every bundled one but that of the sample case."""
-    wanted = [name for name in centre_names() if name != SAMPLE] if names == "all" else names.split(",")
-    return [find_centre(name.strip()) for name in dict.fromkeys(wanted)]
+def find_centres(names: str | Iterable[str]) -> list[Centre]:
+    """Centres by their names or settings files (.toml): a list of them, or joined by commas; "all" is every bundled one
+    but that of the sample case."""
+    if names == "all":
+        wanted: Iterable[str] = [name for name in centre_names() if name != SAMPLE]
+    else:
+        wanted = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+    return [find_centre(name) for name in dict.fromkeys(wanted)]
 
 
 def write_case(folder: Path, case: SimulatedCase) -> None:
