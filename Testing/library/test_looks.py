@@ -74,6 +74,8 @@ def test_two_processes_find_what_one_finds_and_keep_it(row: ManifestRow, predict
     assert len((tmp_path / RECORDS).read_text().splitlines()) == 2
     assert told[0] == (0.0, "look 1 of 2") and told[-1][0] == 1.0
     assert look_at(rows, predictor, processes=2, keep=tmp_path) == two
+    renamed = look_at([replace(row, patient="P8"), rows[1]], predictor, keep=tmp_path)
+    assert [record.patient for record in renamed] == ["P8", "P7"]
     assert len((tmp_path / RECORDS).read_text().splitlines()) == 2, "what is known is not looked at again"
 
 

@@ -131,15 +131,15 @@ def _row(manifest: Path, number: int, values: Mapping[str | None, str | list[str
 
 def write_manifest(path: Path, rows: list[ManifestRow]) -> None:
     """Write a manifest, whole or not at all; paths become relative to it. Patients have a column where any is named."""
-    named = any(row.patient for row in rows)
+    columns = (*COLUMNS, PATIENT) if any(row.patient for row in rows) else COLUMNS
     unfinished = path.with_name(path.name + ".unfinished")
     with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, PATIENT] if named else COLUMNS)
+        writer.writerow(columns)
         for row in rows:
             images = [_relative(row.paths.get(sequence), path) for sequence in Sequence]
-            cells = [row.case, row.centre, row.split, *images, _relative(row.labels, path)]
-            writer.writerow([*cells, row.patient] if named else cells)
+            cells = [row.case, row.centre, row.split, *images, _relative(row.labels, path), row.patient]
+            writer.writerow(cells[: len(columns)])
     unfinished.replace(path)
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Container, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,11 +68,12 @@ def look_at(
     observer = Observer(predictor, settings or SegmentSettings(), frozenset(file.known))
     report(progress, 0.0, _stage(0, len(work), 0, 0.0))
     with closing(_observed(work, observer, processes)) as observed:
-        for done, (key, record) in enumerate(observed, 1):
+        for done, ((row, _), (key, record)) in enumerate(zip(work, observed, strict=True), 1):
             if record is not None:
                 file.add(record)
                 new += 1
-            records.append(file.known[key])
+            # From the manifest as it is now: whose scan it is changes nothing of a look that was kept.
+            records.append(replace(file.known[key], named_patient=row.patient))
             report(progress, done / len(work), _stage(done, len(work), new, time.perf_counter() - started))
     return records
 
@@ -201,5 +202,4 @@ def _look(
         reliability=reliability_of(probability, labels),
         facts=facts_of(row),
         seconds=round(sum(result.seconds.values()), 3),
-        named_patient=row.patient,
     )

@@ -145,7 +145,7 @@ def _reliability(result: Mapping[str, Any]) -> str:
     points = [Point(each["probability"], each["thrombus"]) for each in bins]
     title = "Share of voxels that are thrombus, by the probability given to them"
     about = f"{_about(result)}; {sum(each['voxels'] for each in bins):,} voxels from 0.05"
-    return curve(title, points, "probability (right where it equals the share: dashed)", about, most=1.0, equal=True)
+    return curve(title, points, "probability (right where it equals the share: dashed)", about, shares=True)
 
 
 def _about(result: Mapping[str, Any]) -> str:

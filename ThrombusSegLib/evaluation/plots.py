@@ -34,9 +34,7 @@ class Point:
     filled: bool = True
 
 
-def curve(
-    title: str, points: Sequence[Point], across: str, about: str = "", *, most: float | None = None, equal: bool = False
-) -> str:
+def curve(title: str, points: Sequence[Point], across: str, about: str = "", *, shares: bool = False) -> str:
     """Points joined in their order along x; y from 0 to 1. Each carries its name, unless it is too near to the last.
 
     Args:
@@ -44,18 +42,16 @@ def curve(
         points: in any order.
         across: what x is.
         about: below the title: cases and weights.
-        most: where x ends; None: beyond the last point, and not before 1.
-        equal: draw a dashed line where y equals x.
+        shares: x goes from 0 to 1 too, and a dashed line shows where y equals it.
     """
     ordered = sorted(points, key=lambda point: (point.x, point.y))
-    limit = most or max([point.x for point in ordered] + [1.0]) * 1.05
+    limit = 1.0 if shares else max([point.x for point in ordered] + [1.0]) * 1.05
     places = [(LEFT + _wide() * point.x / limit, _y(point.y), point.name) for point in ordered]
     step = next(each for each in _STEPS if limit / each <= 8)
     ticks = [(step * number, f"{step * number:g}") for number in range(math.floor(limit / step) + 1)]
     inside = _frame(title, across, ticks, limit, about)
-    if equal:
-        end = min(limit, 1.0)
-        inside.append(f'<path {_DASHED} d="M{LEFT} {_y(0):.1f}L{LEFT + _wide() * end / limit:.1f} {_y(end):.1f}"/>')
+    if shares:
+        inside.append(f'<path {_DASHED} d="M{LEFT} {_y(0):.1f}L{LEFT + _wide():.1f} {_y(1):.1f}"/>')
     if places:
         inside.append(f'<path {_LINE} d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)}"/>')
     named = (-math.inf, -math.inf)

@@ -140,8 +140,7 @@ def _read(line: str) -> Record | None:
 
 def key_of(row: ManifestRow, sequences: str, weights_sha256: str, options: str) -> str:
     """What a look depends on: weights, options, sequences, and what is in the files."""
-    facts = [str(VERSION), row.case, row.centre, sequences, weights_sha256, options]
-    total = hashlib.sha256(" ".join([*facts, row.patient] if row.patient else facts).encode())
+    total = hashlib.sha256(f"{VERSION} {row.case} {row.centre} {sequences} {weights_sha256} {options}".encode())
     paths = {sequence.value: path for sequence, path in row.paths.items() if sequence.value in sequences.split("+")}
     for name, path in sorted((paths | ({"labels": row.labels} if row.labels else {})).items()):
         total.update(name.encode())
