@@ -28,6 +28,9 @@ def add_parser(commands: Any) -> None:
     describing.add_argument("file", type=folder, metavar="FILE")
     describing.add_argument("--out", type=folder, metavar="NEW.safetensors", required=True)
     describing.add_argument("--threshold", type=float, metavar="P", help="probability from which a voxel is thrombus")
+    describing.add_argument(
+        "--threshold-without-swi", type=float, metavar="P", help="the same where SWI or T2* is not given; 0: no other"
+    )
     describing.add_argument("--minimum-volume", type=float, metavar="MM3", help="drop smaller candidates, mm3")
     describing.add_argument("--card", metavar="TEXT", help="one paragraph: trained on what, how well, not for what")
     describing.set_defaults(func=_describe)
@@ -44,7 +47,8 @@ def _list(_arguments: argparse.Namespace) -> int:
         origin = "comes with ThrombusSeg" if entry.bundled else "added"
         print(f"{entry.name}  ({entry.bytes / 2**20:.1f} MiB, {origin}, trained on {entry.trained_on})")
         print(f"  SHA-256 {entry.sha256}")
-        print(f"  threshold {entry.threshold:g}, minimum volume {entry.minimum_volume_mm3:g} mm3")
+        other = f" ({entry.threshold_without_swi:g} without SWI)" if entry.threshold_without_swi else ""
+        print(f"  threshold {entry.threshold:g}{other}, minimum volume {entry.minimum_volume_mm3:g} mm3")
         print(textwrap.fill(entry.card, 100, initial_indent="  ", subsequent_indent="  "))
     if not entries:
         print("No weights yet. Add some with `thrombusseg weights add FILE`.")
@@ -84,6 +88,7 @@ def _describe(arguments: argparse.Namespace) -> int:
         arguments.out,
         threshold=arguments.threshold,
         minimum_volume_mm3=arguments.minimum_volume,
+        threshold_without_swi=arguments.threshold_without_swi,
         card=arguments.card,
     )
     print(f"Wrote {arguments.out.name}, SHA-256 {checksum}.")

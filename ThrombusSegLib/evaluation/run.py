@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..case import ManifestRow
 from ..inference.result import SegmentSettings, versions
 from ..progress import Progress, silent
+from ..sequences import Sequence as MRSequence
 from .looks import look_at
 from .metrics import summarise
 from .operating import calibration, froc
@@ -132,12 +133,11 @@ def _score_line(record: Record) -> dict[str, Any]:
 
 def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:
     entry = predictor.weights
-    chosen = {
-        "threshold": settings.threshold if settings.threshold is not None else entry.threshold,
-        "minimum_volume_mm3": settings.minimum_volume_mm3
-        if settings.minimum_volume_mm3 is not None
-        else entry.minimum_volume_mm3,
-    }
+    wanted = settings.candidates(entry, tuple(MRSequence))
+    chosen = {"threshold": wanted.threshold, "minimum_volume_mm3": wanted.minimum_volume_mm3}
+    other = settings.candidates(entry, ()).threshold
+    if other != wanted.threshold:
+        chosen["threshold_without_swi"] = other
     return {
         "weights": {"name": entry.name, "sha256": entry.sha256, "trained_on": entry.trained_on},
         "operating_point": chosen,

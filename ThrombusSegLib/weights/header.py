@@ -44,6 +44,8 @@ class WeightsMetadata:
     """Components below this volume are dropped, unless the caller chooses another."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Facts of the training (settings, seed, versions, figures), anything JSON can hold."""
+    threshold_without_swi: float = 0.0
+    """Takes the place of `threshold` where SWI or T2* is not among the sequences; 0: there is no other."""
 
     def to_strings(self) -> dict[str, str]:
         """As safetensors metadata: text only, each value one JSON text."""
@@ -65,6 +67,7 @@ class WeightsMetadata:
                 trained_on=str(json.loads(strings["trained_on"])),
                 threshold=float(json.loads(strings["threshold"])),
                 minimum_volume_mm3=float(json.loads(strings["minimum_volume_mm3"])),
+                threshold_without_swi=float(json.loads(strings.get("threshold_without_swi", "0.0"))),
                 training=dict(json.loads(strings["training"])),
             )
         except (KeyError, TypeError, ValueError) as error:

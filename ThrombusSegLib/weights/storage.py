@@ -92,6 +92,7 @@ def describe_anew(
     *,
     threshold: float | None = None,
     minimum_volume_mm3: float | None = None,
+    threshold_without_swi: float | None = None,
     card: str | None = None,
 ) -> str:
     """Write a copy of a weights file that says something else about itself; its numbers stay as they are.
@@ -101,6 +102,7 @@ def describe_anew(
         out: the copy, a .safetensors; never `file` itself.
         threshold: probability from which a voxel is thrombus, above 0 to 1; None: as it was.
         minimum_volume_mm3: smaller components are dropped, mm3; None: as it was.
+        threshold_without_swi: the threshold where SWI is not given, 0 to 1; 0: `threshold`; None: as it was.
         card: one paragraph on the training; None: as it was.
 
     Returns:
@@ -117,12 +119,17 @@ def describe_anew(
         raise InputError(f"{out.name} is there already, or does not end in .safetensors.", "Choose another name.")
     if threshold is not None and not 0.0 < threshold <= 1.0:
         raise InputError(f"The threshold is {threshold:g}.", "Choose a probability above 0, at most 1.")
+    if threshold_without_swi is not None and not 0.0 <= threshold_without_swi <= 1.0:
+        raise InputError(f"The threshold without SWI is {threshold_without_swi:g}.", "Choose 0 to 1.")
     if minimum_volume_mm3 is not None and not 0.0 <= minimum_volume_mm3 <= 1e6:
         raise InputError(f"The smallest volume is {minimum_volume_mm3:g} mm3.", "Choose 0 to 1000000.")
     changed = replace(
         metadata,
         threshold=metadata.threshold if threshold is None else threshold,
         minimum_volume_mm3=metadata.minimum_volume_mm3 if minimum_volume_mm3 is None else minimum_volume_mm3,
+        threshold_without_swi=(
+            metadata.threshold_without_swi if threshold_without_swi is None else threshold_without_swi
+        ),
         card=metadata.card if card is None else card,
     )
     return write_tensors(load_file(file, device="cpu"), out, changed.to_strings())
