@@ -199,11 +199,15 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
     }  # fmt: skip
     assert result["all_cases"]["specificity"]["value"] == 1.0 and result["all_cases"]["cases"] == 13
     assert result["strata"]["without susceptibility sign"]["cases"] == 6
+    assert [result["strata"][name]["cases"] for name in ("with SWI or T2*", "without SWI or T2*")] == [7, 6]
+    assert result["froc_without_swi"]["points"][0]["detection_rate"] == 0.5
     files = files_of(result, "thrombusseg evaluate")
     pictures = {"froc.svg", "dice-volume.svg", "reliability.svg", "subsets.svg"}
     assert set(files) == {"metrics.md", "subsets.json", *pictures}
     small = json.loads(files["subsets.json"])
     assert small["subsets"]["DWI"]["detection_rate"]["value"] == 0.5 and small["subsets"]["DWI"]["cases"] == 6
+    assert "| looks without SWI, at the threshold |" in files["metrics.md"]
+    assert "froc_without_swi" not in summarise_records(records[:1], "prevalence")
     assert "absent sequence" in files["metrics.md"] and json.dumps(result)
     assert "7 simulated cases (A) with each subset; weights w" in files["subsets.svg"]
 

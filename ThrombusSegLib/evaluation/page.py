@@ -23,6 +23,8 @@ MORE = {
     "length_error_mm": "length error of detected clots, mm",
     "hausdorff95_mm": "95 % Hausdorff distance of detected clots, mm",
 }
+#: Thresholds of a table, from and to.
+LOOKED_UP = (0.3, 0.98)
 #: Where no threshold has so few false positives.
 NOT_REACHED = "not reached"
 NAMES = {
@@ -63,6 +65,7 @@ def table(result: Mapping[str, Any]) -> str:
     error = result["calibration"]["expected_error"]
     lines.append(f"| expected calibration error of voxels from 0.05 | {'-' if error is None else f'{error:.3f}'} |")
     lines += ["", *other_definitions(result)]
+    lines += without_swi(result)
     lines += _absence(result)
     return "\n".join([*lines, "", "In brackets: 95 % interval, bootstrap over patients.", ""])
 
@@ -74,6 +77,19 @@ def other_definitions(found: Mapping[str, Any]) -> list[str]:
         figures = (other["detection_rate"], other["false_positives_per_scan"])
         lines.append(f"| {NAMES[name]} | {' | '.join(cell(figure) for figure in figures)} |")
     return lines
+
+
+def without_swi(found: Mapping[str, Any]) -> list[str]:
+    """What is found at other thresholds where SWI is not among the sequences, and some looks have it."""
+    if "froc_without_swi" not in found:
+        return []
+    points = found["froc_without_swi"]["points"]
+    rows = [
+        f"| {point['threshold']:g} | {point['detection_rate']:.2f} | {point['false_positives_per_scan']:.2f} |"
+        for point in points
+        if point["detection_rate"] is not None and LOOKED_UP[0] <= point["threshold"] <= LOOKED_UP[1]
+    ]
+    return ["", "| looks without SWI, at the threshold | detected | false positives a scan |", "|---|---|---|", *rows]
 
 
 def _absence(result: Mapping[str, Any]) -> list[str]:

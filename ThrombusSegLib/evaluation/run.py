@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 #: Limits between small, middle and large clots, mm3 (our choice).
 STRATA_MM3 = (40.0, 120.0)
+WITH_SWI, WITHOUT_SWI = "with SWI or T2*", "without SWI or T2*"
 
 
 def evaluate(
@@ -83,6 +84,9 @@ def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]
         "calibration": calibration(records),
         "scores": [_score_line(record) for record in records],
     }
+    without = [record for record in records if not _has_swi(record)]
+    if without and len(without) < len(records):
+        result["froc_without_swi"] = froc(without, [record.patient for record in without])
     if subsets == "all":
         result["cost_of_absence"] = costs_of_absence(records)
         result["weighted_by_prevalence"] = weighted_by_prevalence(records)
@@ -101,7 +105,8 @@ def _groups(records: Sequence[Record], names: Sequence[str]) -> dict[str, list[R
 
 
 def _strata(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Cases with a thrombus, by its volume, and where it is known by its susceptibility vessel sign."""
+    """Cases with a thrombus, by its volume, and where it is known by its susceptibility vessel sign; and all looks,
+    by whether SWI or T2* is among the sequences, where some have it and some have not."""
     small, large = STRATA_MM3
     names = {"volume": [f"below {small:g} mm3", f"{small:g} to {large:g} mm3", f"from {large:g} mm3"]}
     groups: dict[str, list[Record]] = {name: [] for name in names["volume"]}
@@ -111,7 +116,14 @@ def _strata(records: Sequence[Record]) -> dict[str, list[Record]]:
         if "sign_present" in record.facts:
             sign = "with susceptibility sign" if record.facts["sign_present"] else "without susceptibility sign"
             groups.setdefault(sign, []).append(record)
+    by_swi = _groups(records, [WITH_SWI if _has_swi(record) else WITHOUT_SWI for record in records])
+    if len(by_swi) > 1:
+        groups |= {name: by_swi[name] for name in (WITH_SWI, WITHOUT_SWI)}
     return {name: group for name, group in groups.items() if group}
+
+
+def _has_swi(record: Record) -> bool:
+    return MRSequence.SWI.value in record.sequences.split("+")
 
 
 def _score_line(record: Record) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluation.page import cell, other_definitions, plain
+from ..evaluation.page import cell, other_definitions, plain, without_swi
 from .cohorts import CohortFacts
 from .origin import line_of
 
@@ -27,6 +27,7 @@ def page_of(result: Mapping[str, Any]) -> str:
     lines = [f"# {result['title']}", "", notice(result), ""]
     for name, found in result["evaluations"].items():
         lines += [f"## {name}", "", sentence(result, found), "", *group_table(found), *other_definitions(found), ""]
+        lines += [*without_swi(found), ""] if "froc_without_swi" in found else []
         lines += _over_subsets(found)
     if result["comparisons"]:
         lines += ["## Differences", ""]
