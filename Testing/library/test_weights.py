@@ -103,6 +103,22 @@ def test_a_file_from_before_the_threshold_without_swi_has_one_threshold(tiny_wei
     assert find_weights(tmp_path / "old.safetensors").threshold_for([Sequence.DWI]) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("threshold", "NaN"),
+        ("threshold_without_swi", "7"),
+        ("threshold_without_swi", "-1"),
+        ("minimum_volume_mm3", "-1"),
+    ],
+)
+def test_a_file_that_says_impossible_thresholds_is_refused(name: str, value: str, tiny_weights: Path, tmp_path: Path):
+    file = tmp_path / "wrong.safetensors"
+    save_file(load_file(tiny_weights), file, metadata={**strings_of(tiny_weights), name: value})
+    with pytest.raises(InputError, match=r"wrong\.safetensors: The (threshold|smallest volume)"):
+        find_weights(file)
+
+
 def test_metadata_comes_back_as_it_was(tiny_weights: Path, tmp_path: Path):
     training = {"seed": 1, "dice": 0.5, "data": "Schädel, simuliert"}
     metadata = WeightsMetadata(SETTINGS, "A card.", "simulated data", 0.35, 6.5, training)

@@ -73,7 +73,17 @@ class WeightsMetadata:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("The description inside the weights file cannot be read.", _NOT_OURS) from error
         _check_sizes(metadata.settings)
+        metadata.check_operating_point()
         return metadata
+
+    def check_operating_point(self) -> None:
+        """Thresholds are probabilities, and the smallest volume is one; `InputError` where they are not."""
+        if not 0.0 < self.threshold <= 1.0:
+            raise InputError(f"The threshold is {self.threshold:g}.", "Choose a probability above 0, at most 1.")
+        if not 0.0 <= self.threshold_without_swi <= 1.0:
+            raise InputError(f"The threshold without SWI is {self.threshold_without_swi:g}.", "Choose 0 to 1.")
+        if not 0.0 <= self.minimum_volume_mm3 <= 1e6:
+            raise InputError(f"The smallest volume is {self.minimum_volume_mm3:g} mm3.", "Choose 0 to 1000000.")
 
 
 @dataclass(frozen=True)

@@ -117,12 +117,6 @@ def describe_anew(
     metadata = read_header(file).metadata
     if out.suffix != ".safetensors" or out.exists():
         raise InputError(f"{out.name} is there already, or does not end in .safetensors.", "Choose another name.")
-    if threshold is not None and not 0.0 < threshold <= 1.0:
-        raise InputError(f"The threshold is {threshold:g}.", "Choose a probability above 0, at most 1.")
-    if threshold_without_swi is not None and not 0.0 <= threshold_without_swi <= 1.0:
-        raise InputError(f"The threshold without SWI is {threshold_without_swi:g}.", "Choose 0 to 1.")
-    if minimum_volume_mm3 is not None and not 0.0 <= minimum_volume_mm3 <= 1e6:
-        raise InputError(f"The smallest volume is {minimum_volume_mm3:g} mm3.", "Choose 0 to 1000000.")
     changed = replace(
         metadata,
         threshold=metadata.threshold if threshold is None else threshold,
@@ -132,6 +126,7 @@ def describe_anew(
         ),
         card=metadata.card if card is None else card,
     )
+    changed.check_operating_point()
     return write_tensors(load_file(file, device="cpu"), out, changed.to_strings())
 
 
