@@ -28,6 +28,13 @@ from ThrombusSegLib.evaluation.subset_map import BARS, SubsetRow, subset_map
 from ThrombusSegLib.evaluation.subsets import costs_of_absence, prevalence
 from ThrombusSegLib.sequences import Sequence
 
+#: What an evaluation says of itself.
+ORIGIN = {
+    "weights": {"name": "w", "sha256": "0", "trained_on": "nothing"},
+    "operating_point": {"threshold": 0.5, "minimum_volume_mm3": 8.0},
+    "created": "now",
+}
+
 
 def image(array: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 3.0)) -> sitk.Image:
     made = sitk.GetImageFromArray(array.astype(np.uint8))
@@ -194,9 +201,7 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
         record(f"c{n}", names, hit=n % 2 == 0, false=1, sign=n < 3) for n in range(6) for names in ("SWI", "DWI")
     ]
     records.append(record("free", "SWI", hit=False, false=0, true=0))
-    result = summarise_records(records, "all") | {
-        "weights": {"name": "w"}, "operating_point": {"threshold": 0.5}, "created": "now",
-    }  # fmt: skip
+    result = summarise_records(records, "all") | ORIGIN
     assert result["all_cases"]["specificity"]["value"] == 1.0 and result["all_cases"]["cases"] == 13
     assert result["strata"]["without susceptibility sign"]["cases"] == 6
     assert [result["strata"][name]["cases"] for name in ("with SWI or T2*", "without SWI or T2*")] == [7, 6]
@@ -206,7 +211,10 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
     assert set(files) == {"metrics.md", "subsets.json", *pictures}
     small = json.loads(files["subsets.json"])
     assert small["subsets"]["DWI"]["detection_rate"]["value"] == 0.5 and small["subsets"]["DWI"]["cases"] == 6
-    assert "| looks without SWI, at the threshold |" in files["metrics.md"]
+    page = files["metrics.md"]
+    assert page.startswith("Simulated cases. Weights w (trained on nothing; SHA-256 0), threshold 0.5, from")
+    assert "| threshold | with SWI or T2*: detected | with SWI or T2*: false positives a scan | without: " in page
+    assert "of the scans there that have one of these subsets" in page
     assert "froc_without_swi" not in summarise_records(records[:1], "prevalence")
     assert "absent sequence" in files["metrics.md"] and json.dumps(result)
     assert "7 simulated cases (A) with each subset; weights w" in files["subsets.svg"]
@@ -215,7 +223,7 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
 def test_what_probabilities_are_worth_is_drawn_against_what_they_say() -> None:
     bins = ((0.6, 1.0, 10), *[(0.0, 0.0, 0)] * 8, (9.5, 8.0, 10))
     looks = [replace(record("c", "SWI", hit=True, false=0), reliability=bins)]
-    result = summarise_records(looks, "prevalence") | {"weights": {"name": "w"}, "operating_point": {"threshold": 0.5}}
+    result = summarise_records(looks, "prevalence") | ORIGIN
     picture = files_of(result, "thrombusseg evaluate")["reliability.svg"]
     root = ElementTree.fromstring(picture)
     dashed = [each.attrib["d"] for each in root.iter() if "stroke-dasharray" in each.attrib]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,6 +143,14 @@ def test_without_swi_the_weights_may_have_another_threshold(case: Case, predicto
     assert any("The threshold is 0.6 for that reason, and not 0.95." in each for each in without.warnings)
     chosen = segment_case(subset(case, (Sequence.DWI,)), two, SegmentSettings(threshold=0.95))
     assert chosen.threshold == 0.95 and not any("for that reason" in each for each in chosen.warnings)
+
+
+def test_a_network_that_answers_with_no_number_is_no_finding_of_nothing(case: Case, predictor: Predictor):
+    network = copy.deepcopy(predictor.network)
+    for tensor in network.parameters():
+        tensor.data.fill_(float("nan"))
+    with pytest.raises(InputError, match=r"weights tiny answer with something that is no finite number"):
+        segment_case(case, Predictor(predictor.weights, "cpu", network))
 
 
 def test_all_files_are_written_and_agree(result: SegmentResult, tmp_path: Path):

@@ -6,14 +6,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from ThrombusSegLib.case import ManifestRow
 from ThrombusSegLib.cli.main import main
 from ThrombusSegLib.errors import Cancelled
-from ThrombusSegLib.evaluation.looks import look_at
+from ThrombusSegLib.evaluation.looks import look_at, segment_look
 from ThrombusSegLib.evaluation.record import RECORDS, Record
 from ThrombusSegLib.inference import Predictor
+from ThrombusSegLib.inference.result import SegmentSettings
 from ThrombusSegLib.sequences import Sequence
 from ThrombusSegLib.weights import find_weights
 
@@ -36,6 +39,22 @@ def predictor() -> Predictor:
 
 def without_time(records: list[Record]) -> list[Record]:
     return [replace(record, seconds=0.0) for record in records]
+
+
+def test_what_is_judged_is_what_is_delivered(row: ManifestRow, predictor: Predictor, finds_a_clot: None) -> None:
+    """On a finer grid of labels too: without SWI the result lies on the grid of DWI, and labels on that of SWI."""
+    look = segment_look(row, (Sequence.DWI, Sequence.ADC), predictor, SegmentSettings(threshold=0.85))
+    delivered = sum(each.volume_mm3 for each in look.result.candidates.found)
+    mask = look.mask_at(0.85)
+    assert (
+        look.case.labels is not None
+        and mask.GetSize() == look.case.labels.GetSize() != look.result.probability.GetSize()
+    )
+    voxels = int(sitk.GetArrayViewFromImage(mask).sum())
+    assert voxels * np.prod(mask.GetSpacing()) == pytest.approx(delivered, rel=0.15)
+    assert float(sitk.GetArrayViewFromImage(look.probability).max()) == pytest.approx(
+        look.result.candidates.found[0].probability_max
+    )
 
 
 def test_every_pair_of_sequences_is_registered_once(

@@ -24,7 +24,7 @@ from ..progress import Progress, report, silent
 from ..review.files import errors_of_the_disk, unfinished_folder, write_text
 from ..sequences import Sequence as MRSequence
 from .example_picture import Example, draw_example, mean_attention, need_matplotlib
-from .looks import Look, mask_at, segment_look
+from .looks import Look, segment_look
 from .matching import lesions_of, match
 from .record import Record
 
@@ -189,7 +189,7 @@ def _lesion_of(kind: str, record: Record, look: Look) -> _Found | None:
     """The largest clot that was detected, the largest that there is, or the surest false alarm; None: there is none."""
     assert look.case.labels is not None
     labels, values = look.case.labels, sitk.GetArrayViewFromImage(look.probability)
-    predicted = mask_at(look.probability, look.result.threshold, look.result.minimum_volume_mm3)
+    predicted = look.mask_at(look.result.threshold)
     true, found = lesions_of(labels), lesions_of(predicted)
     common = true.common(found)
     pairs = match(true, found, common, np.array(labels.GetSpacing()))

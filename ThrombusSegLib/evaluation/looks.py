@@ -40,10 +40,23 @@ class Look:
     """With labels."""
     result: SegmentResult
     probability: sitk.Image
-    """Of thrombus, on the grid that the labels were drawn on: that is where it is judged, whatever the reference.
-    Where the sequence they were drawn on was registered to the reference, it has gone back with that pose."""
+    """Of thrombus, on the grid that the labels were drawn on, each voxel as the nearest of the result: that is where it
+    is judged, whatever the reference. Where the sequence they were drawn on was registered to the reference, it has
+    gone back with that pose."""
     simulated: bool
     """Whether the simulator's truth lies beside the labels."""
+
+    def mask_at(self, threshold: float) -> sitk.Image:
+        """uint8, 1 in every candidate from this threshold, on the labels' grid.
+
+        Candidates are made on the result's own grid, as they are delivered, and then brought over: interpolated before,
+        what a coarse reference shows in a voxel or two would be flattened on a finer grid of labels.
+        """
+        wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=self.result.minimum_volume_mm3)
+        found = (find_candidates(self.result.probability, wanted).labels > 0).astype("uint8")
+        mask = sitk.GetImageFromArray(found)
+        mask.CopyInformation(self.result.probability)
+        return onto_labels(mask, self.case, self.result.prepared, "nearest")
 
 
 def look_at(
@@ -172,17 +185,9 @@ def segment_look(
     with named_after(row.case):
         case = read_row(row, subset)
         result = segment_case(case, predictor, settings, poses=poses)
-        probability = onto_labels(result.probability, case, result.prepared)
+        probability = onto_labels(result.probability, case, result.prepared, "nearest")
     assert row.labels is not None
     return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
-
-
-def mask_at(probability: sitk.Image, threshold: float, minimum_volume_mm3: float) -> sitk.Image:
-    """uint8, 1 in every candidate from this threshold and of at least this volume."""
-    wanted = CandidateSettings(threshold=threshold, minimum_volume_mm3=minimum_volume_mm3)
-    found = sitk.GetImageFromArray((find_candidates(probability, wanted).labels > 0).astype("uint8"))
-    found.CopyInformation(probability)
-    return found
 
 
 def _look(
@@ -191,13 +196,13 @@ def _look(
     look = segment_look(row, subset, predictor, settings, poses)
     labels, probability, result = look.case.labels, look.probability, look.result
     assert labels is not None
-    found = {each: mask_at(probability, each, result.minimum_volume_mm3) for each in THRESHOLDS}
+    found = {each: look.mask_at(each) for each in THRESHOLDS}
     return Record(
         key=key,
         case=row.case,
         centre=row.centre,
         sequences="+".join(sequence.value for sequence in subset),
-        score=score_case(row.case, labels, mask_at(probability, result.threshold, result.minimum_volume_mm3)),
+        score=score_case(row.case, labels, look.mask_at(result.threshold)),
         sweep={f"{each:g}": count_case(labels, mask) for each, mask in found.items()},
         reliability=reliability_of(probability, labels),
         facts=facts_of(row),

@@ -24,7 +24,7 @@ MORE = {
     "hausdorff95_mm": "95 % Hausdorff distance of detected clots, mm",
 }
 #: Thresholds of a table, from and to.
-LOOKED_UP = (0.3, 0.98)
+LOOKED_UP = (0.3, 0.995)
 #: Where no threshold has so few false positives.
 NOT_REACHED = "not reached"
 NAMES = {
@@ -52,7 +52,8 @@ def files_of(result: Mapping[str, Any], command: str) -> dict[str, str]:
 def table(result: Mapping[str, Any]) -> str:
     """The figures as tables in Markdown."""
     groups = {"all": result["all_cases"], **result["centres"], **result["strata"], **result["subsets"]}
-    lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
+    header = f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |"
+    lines = [_origin(result), "", header, "|---" * (3 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
         cells = " | ".join(cell(figures[key]) for key in COLUMNS)
         lines.append(f"| {plain(name)} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
@@ -65,9 +66,21 @@ def table(result: Mapping[str, Any]) -> str:
     error = result["calibration"]["expected_error"]
     lines.append(f"| expected calibration error of voxels from 0.05 | {'-' if error is None else f'{error:.3f}'} |")
     lines += ["", *other_definitions(result)]
-    lines += without_swi(result)
+    lines += ["", *threshold_table(result)]
     lines += _absence(result)
     return "\n".join([*lines, "", "In brackets: 95 % interval, bootstrap over patients.", ""])
+
+
+def _origin(result: Mapping[str, Any]) -> str:
+    """Which weights, at which threshold, when: a page that is passed on alone says so."""
+    weights, point = result["weights"], result["operating_point"]
+    other = point.get("threshold_without_swi")
+    return (
+        f"{'Simulated cases. ' if _simulated(result) else ''}Weights {plain(weights['name'])} (trained on "
+        f"{plain(weights['trained_on'])}; SHA-256 {weights['sha256']}), threshold {point['threshold']:g}"
+        f"{f' ({other:g} without SWI)' if other else ''}, from {point['minimum_volume_mm3']:g} mm³; "
+        f"{result['created']}."
+    )
 
 
 def other_definitions(found: Mapping[str, Any]) -> list[str]:
@@ -79,17 +92,24 @@ def other_definitions(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def without_swi(found: Mapping[str, Any]) -> list[str]:
-    """What is found at other thresholds where SWI is not among the sequences, and some looks have it."""
-    if "froc_without_swi" not in found:
-        return []
-    points = found["froc_without_swi"]["points"]
+def threshold_table(found: Mapping[str, Any]) -> list[str]:
+    """What is found at other thresholds; where some looks have SWI and some have not, of each apart."""
+    parts = {"with SWI or T2*": "froc_with_swi", "without": "froc_without_swi"}
+    curves = {f"{name}: ": found[key]["points"] for name, key in parts.items() if key in found}
+    curves = curves or {"": found["froc"]["points"]}
+    titles = [f"{name}detected | {name}false positives a scan" for name in curves]
     rows = [
-        f"| {point['threshold']:g} | {point['detection_rate']:.2f} | {point['false_positives_per_scan']:.2f} |"
-        for point in points
-        if point["detection_rate"] is not None and LOOKED_UP[0] <= point["threshold"] <= LOOKED_UP[1]
+        f"| {points[0]['threshold']:g} | {' | '.join(_point(point) for point in points)} |"
+        for points in zip(*curves.values(), strict=True)
+        if LOOKED_UP[0] <= points[0]["threshold"] <= LOOKED_UP[1]
     ]
-    return ["", "| looks without SWI, at the threshold | detected | false positives a scan |", "|---|---|---|", *rows]
+    header = [f"| threshold | {' | '.join(titles)} |", "|---" * (1 + 2 * len(curves)) + "|"]
+    return [*header, *rows, "", "One threshold for all looks of a column; no interval."]
+
+
+def _point(point: Mapping[str, float | None]) -> str:
+    rate = point["detection_rate"]
+    return f"{'-' if rate is None else f'{rate:.2f}'} | {point['false_positives_per_scan']:.2f}"
 
 
 def _absence(result: Mapping[str, Any]) -> list[str]:
@@ -103,9 +123,15 @@ def _absence(result: Mapping[str, Any]) -> list[str]:
         lines += [
             "",
             f"Weighted by how often the subsets occur at the simulated centres B to F: {mean['detection_rate']:.2f} "
-            f"detected, {mean['false_positives_per_scan']:.2f} false positives a scan.",
+            f"detected, {mean['false_positives_per_scan']:.2f} false positives a scan{share_of(mean)}.",
         ]
     return lines
+
+
+def share_of(mean: Mapping[str, Any]) -> str:
+    """What a mean over some of the subsets that occur there leaves out, as the end of a sentence; "" if nothing."""
+    share = float(mean["share_covered"])
+    return "" if share > 0.995 else f", over the {100 * share:.0f} % of the scans there that have one of these subsets"
 
 
 def cell(figure: Mapping[str, float | None], *, signed: bool = False, undefined: str = "-") -> str:

@@ -84,9 +84,10 @@ def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]
         "calibration": calibration(records),
         "scores": [_score_line(record) for record in records],
     }
-    without = [record for record in records if not _has_swi(record)]
-    if without and len(without) < len(records):
-        result["froc_without_swi"] = froc(without, [record.patient for record in without])
+    by_swi = [[record for record in records if _has_swi(record) is has] for has in (True, False)]
+    if all(by_swi):  # weights may have a threshold for each
+        for name, group in zip(("froc_with_swi", "froc_without_swi"), by_swi, strict=True):
+            result[name] = froc(group, [record.patient for record in group])
     if subsets == "all":
         result["cost_of_absence"] = costs_of_absence(records)
         result["weighted_by_prevalence"] = weighted_by_prevalence(records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluation.page import cell, other_definitions, plain, without_swi
+from ..evaluation.page import cell, other_definitions, plain, share_of, threshold_table
 from .cohorts import CohortFacts
 from .origin import line_of
 
@@ -27,7 +27,7 @@ def page_of(result: Mapping[str, Any]) -> str:
     lines = [f"# {result['title']}", "", notice(result), ""]
     for name, found in result["evaluations"].items():
         lines += [f"## {name}", "", sentence(result, found), "", *group_table(found), *other_definitions(found), ""]
-        lines += [*without_swi(found), ""] if "froc_without_swi" in found else []
+        lines += [*threshold_table(found), ""]
         lines += _over_subsets(found)
     if result["comparisons"]:
         lines += ["## Differences", ""]
@@ -94,7 +94,8 @@ def _over_subsets(found: Mapping[str, Any]) -> list[str]:
         lines += [
             "",
             f"Weighted by how often the subsets occur at the simulated centres B to F: {mean['detection_rate']:.2f} "
-            f"detected at {mean['false_positives_per_scan']:.2f} false positives a scan (no interval).",
+            f"detected at {mean['false_positives_per_scan']:.2f} false positives a scan (no interval)"
+            f"{share_of(mean)}.",
         ]
     return [*lines, ""]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..errors import MachineError
+from ..errors import InputError, MachineError
 from ..network.blocks import make_ready
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
@@ -59,6 +59,7 @@ class Predictor:
         """Probabilities and attention for the present sequences of one case.
 
         Raises:
+            InputError: the network answers with something that is no finite number: its file is damaged.
             MachineError: the memory of the device is not enough.
             Cancelled: `progress` answered False; it is asked after every few slices.
         """
@@ -82,6 +83,11 @@ class Predictor:
             raise MachineError(
                 f"The memory of the device ({self.device.type}) is not enough for this case.", _advice(self.device)
             ) from error
+        if not (np.isfinite(labels).all() and np.isfinite(attention).all()):
+            raise InputError(
+                f"The weights {self.weights.name} answer with something that is no finite number.",
+                "Their file is damaged, or their training diverged: use others.",
+            )
         return Prediction(labels[0], labels[1], dict(zip(sequences, attention, strict=True)))
 
 
