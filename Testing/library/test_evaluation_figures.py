@@ -22,7 +22,7 @@ from ThrombusSegLib.evaluation.bootstrap import RESAMPLES, Resamples, difference
 from ThrombusSegLib.evaluation.matching import CaseScore, count_case, hausdorff95
 from ThrombusSegLib.evaluation.operating import THRESHOLDS, calibration, froc, reliability_of
 from ThrombusSegLib.evaluation.page import files_of
-from ThrombusSegLib.evaluation.record import Record, RecordFile, facts_of, key_of
+from ThrombusSegLib.evaluation.record import RECORDS, Record, RecordFile, facts_of, key_of
 from ThrombusSegLib.evaluation.run import summarise_records
 from ThrombusSegLib.evaluation.subset_map import BARS, SubsetRow, subset_map
 from ThrombusSegLib.evaluation.subsets import costs_of_absence, prevalence
@@ -129,6 +129,27 @@ def record(case: str, sequences: str, hit: bool, false: int, true: int = 1, sign
     sweep = {f"{each:g}": (int(hit and each < 0.7), round(10 * (1 - each))) for each in THRESHOLDS}
     facts = {} if sign is None else {"sign_present": sign}
     return Record(f"{case} {sequences}", case, "A", sequences, score, sweep, ((0.5, 1.0, 2),) * 10, facts, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("score", "false_positives", -5),
+        ("score", "detected_lesions", 9),
+        ("score", "by_rule", {}),
+        ("score", "dice", 2.0),
+        ("", "sweep", {}),
+        ("", "sweep", {"low": [0, 0]}),
+        ("", "facts", "x"),
+        ("", "centre", 3),
+        ("", "score", None),
+    ],
+)
+def test_a_kept_line_that_cannot_be_true_is_made_again(where: str, name: str, value: object, tmp_path: Path) -> None:
+    line = json.loads(record("c", "SWI", hit=True, false=0).to_line())
+    (line[where] if where else line)[name] = value
+    (tmp_path / RECORDS).write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert RecordFile(tmp_path).known == {}
 
 
 def test_froc_reads_the_best_threshold_with_so_few_false_positives() -> None:

@@ -132,10 +132,31 @@ def _is_cut_off(file: BinaryIO) -> bool:
 
 
 def _read(line: str) -> Record | None:
+    """A line that was kept; None where it is not whole or cannot be true: that look is made again."""
     try:
-        return Record.from_line(line)
-    except (ValueError, TypeError, KeyError):
+        record = Record.from_line(line)
+        return record if _can_be_true(record) else None
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _can_be_true(record: Record) -> bool:
+    from .rules import RULES
+
+    score = record.score
+    texts = (record.key, record.case, record.centre, record.sequences, score.case, record.named_patient)
+    counts = [(score.detected_lesions, score.false_positives), *record.sweep.values(), *score.by_rule.values()]
+    return (
+        all(isinstance(each, str) for each in texts)
+        and isinstance(record.facts, Mapping)
+        and all(0 <= hit <= score.true_lesions and false >= 0 for hit, false in counts)
+        and (score.dice is None or 0.0 <= score.dice <= 1.0)
+        and bool(record.sweep)
+        and bool(score.by_rule)
+        and set(score.by_rule) <= set(RULES)
+        and all(0.0 < float(threshold) <= 1.0 for threshold in record.sweep)
+        and all(p >= 0 and 0 <= hit <= n for p, hit, n in record.reliability)
+    )
 
 
 def key_of(row: ManifestRow, sequences: str, weights_sha256: str, options: str) -> str:
