@@ -136,7 +136,9 @@ def write_examples(
 def example_of(kind: str, found: _Found) -> Example:
     """What is drawn of a lesion."""
     assert found.look.case.labels is not None
-    lesion = sitk.GetImageFromArray(found.lesion.astype(np.uint8))
+    shown = found.lesion & (sitk.GetArrayViewFromImage(found.predicted) > 0) if kind == HIT else found.lesion
+    shown = shown if shown.any() else found.lesion  # a hit is shown where it was hit
+    lesion = sitk.GetImageFromArray(shown.astype(np.uint8))
     lesion.CopyInformation(found.look.case.labels)
     prepared, case = found.look.result.prepared, found.look.case
     truth = sitk.Cast(found.look.case.labels == 1, sitk.sitkUInt8)
@@ -214,7 +216,7 @@ def _facts(kind: str, found: _Found) -> str:
     score, facts = found.record.score, found.record.facts
     case, volume = f"Case {found.record.case}, centre {found.record.centre}", f"{_volume(found):.0f} mm³"
     if kind == ALARM:
-        other = f"The true thrombus, elsewhere, is {'' if score.detected else 'not '}found."
+        other = f"The true thrombus of this case is {'' if score.detected else 'not '}found."
         other = other if score.true_lesions else "There is no thrombus in this case."
         said = f"{volume} are marked as thrombus; highest probability {_percent(found.peak)}. {other}"
     else:
