@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .options import folder, is_there
+
+if TYPE_CHECKING:
+    from ..weights import WeightsEntry
 
 
 def add_parser(commands: Any) -> None:
@@ -25,7 +28,7 @@ def add_parser(commands: Any) -> None:
     describing = actions.add_parser(
         "describe", help="write a copy that says another threshold, smallest volume or card, chosen on validation cases"
     )
-    describing.add_argument("file", type=folder, metavar="FILE")
+    describing.add_argument("file", metavar="W", help="name or .safetensors file")
     describing.add_argument("--out", type=folder, metavar="NEW.safetensors", required=True)
     describing.add_argument("--threshold", type=float, metavar="P", help="probability from which a voxel is thrombus")
     describing.add_argument(
@@ -47,12 +50,16 @@ def _list(_arguments: argparse.Namespace) -> int:
         origin = "comes with ThrombusSeg" if entry.bundled else "added"
         print(f"{entry.name}  ({entry.bytes / 2**20:.1f} MiB, {origin}, trained on {entry.trained_on})")
         print(f"  SHA-256 {entry.sha256}")
-        other = f" ({entry.threshold_without_swi:g} without SWI)" if entry.threshold_without_swi else ""
-        print(f"  threshold {entry.threshold:g}{other}, minimum volume {entry.minimum_volume_mm3:g} mm3")
+        print(_operating_point(entry))
         print(textwrap.fill(entry.card, 100, initial_indent="  ", subsequent_indent="  "))
     if not entries:
         print("No weights yet. Add some with `thrombusseg weights add FILE`.")
     return 0
+
+
+def _operating_point(entry: WeightsEntry) -> str:
+    other = f" ({entry.threshold_without_swi:g} without SWI)" if entry.threshold_without_swi else ""
+    return f"  threshold {entry.threshold:g}{other}, minimum volume {entry.minimum_volume_mm3:g} mm3"
 
 
 def _verify(_arguments: argparse.Namespace) -> int:
@@ -81,17 +88,21 @@ def _add(arguments: argparse.Namespace) -> int:
 
 
 def _describe(arguments: argparse.Namespace) -> int:
+    from ..weights import find_weights
     from ..weights.storage import describe_anew
 
     checksum = describe_anew(
-        is_there(arguments.file),
+        find_weights(arguments.file).path,
         arguments.out,
         threshold=arguments.threshold,
         minimum_volume_mm3=arguments.minimum_volume,
         threshold_without_swi=arguments.threshold_without_swi,
         card=arguments.card,
     )
-    print(f"Wrote {arguments.out.name}, SHA-256 {checksum}.")
+    made = find_weights(arguments.out)
+    print(f"Wrote {arguments.out.name}, SHA-256 {checksum}.\n{_operating_point(made)}")
+    if arguments.card is None:
+        print("Its card is still that of the file it was made of: say with --card what was chosen, and on which cases.")
     return 0
 
 
