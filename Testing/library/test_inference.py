@@ -134,17 +134,6 @@ def test_the_threshold_is_that_of_the_weights_unless_chosen(case: Case, predicto
         segment_case(case, predictor, SegmentSettings(threshold=2.0))
 
 
-def test_without_swi_the_weights_may_have_another_threshold(case: Case, predictor: Predictor, finds_a_clot: None):
-    weights = replace(predictor.weights, threshold=0.95, threshold_without_swi=0.6)
-    two = Predictor(weights, "cpu", predictor.network)
-    assert segment_case(case, two).candidates.found == ()
-    without = segment_case(subset(case, (Sequence.DWI, Sequence.FLAIR)), two)
-    assert without.threshold == 0.6 and len(without.candidates.found) == 1
-    assert any("The threshold is 0.6 for that reason, and not 0.95." in each for each in without.warnings)
-    chosen = segment_case(subset(case, (Sequence.DWI,)), two, SegmentSettings(threshold=0.95))
-    assert chosen.threshold == 0.95 and not any("for that reason" in each for each in chosen.warnings)
-
-
 def test_a_network_that_answers_with_no_number_is_no_finding_of_nothing(case: Case, predictor: Predictor):
     network = copy.deepcopy(predictor.network)
     for tensor in network.parameters():
@@ -273,8 +262,7 @@ def test_warnings_say_what_was_measured() -> None:
 
     def said(*names: str) -> str:
         prepared = SimpleNamespace(warnings=(), images={Sequence(name): None for name in names})
-        predictor = SimpleNamespace(warning=None, weights=SimpleNamespace(threshold=0.5, threshold_without_swi=0.0))
-        return " ".join(_warnings(prepared, predictor, SimpleNamespace(left_out=0), 0.5))
+        return " ".join(_warnings(prepared, None, SimpleNamespace(left_out=0)))
 
     assert "fewer thrombi are found" in said("DWI", "ADC") and "false alarms" not in said("DWI", "ADC")
     assert said("SWI").startswith("Only 1 of 5 sequences were given") and "take away false alarms" in said("SWI")

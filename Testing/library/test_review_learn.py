@@ -38,7 +38,6 @@ def test_settings_go_on_from_the_weights_with_a_share_of_simulated_cases(correct
     from ThrombusSegLib.review.learn import settings_from
     from ThrombusSegLib.training import TrainSettings
     from ThrombusSegLib.training.settings import DataSettings
-    from ThrombusSegLib.weights.storage import describe_anew
 
     settings = settings_from(str(tiny_weights), corrected, phantom_centre="C", phantom_share=0.3)
     assert settings.network.widths == (4, 8, 8)
@@ -49,9 +48,6 @@ def test_settings_go_on_from_the_weights_with_a_share_of_simulated_cases(correct
     assert settings_from(str(tiny_weights), corrected, phantom_centre="").data.phantom_share == 0.0
     with pytest.raises(InputError, match="does not exist"):
         settings_from(str(tiny_weights), corrected / "nowhere")
-    two = corrected.parent / "two.safetensors"
-    describe_anew(tiny_weights, two, threshold_without_swi=0.3)
-    assert settings_from(str(two), corrected).threshold_without_swi == 0.3
 
 
 def test_the_command_fine_tunes_registers_and_shows_before_and_after(corrected: Path, tiny_weights, tmp_path, capsys):

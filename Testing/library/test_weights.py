@@ -16,7 +16,6 @@ from ThrombusSegLib import weights
 from ThrombusSegLib.cli.main import main
 from ThrombusSegLib.errors import InputError, MachineError
 from ThrombusSegLib.network import NetworkSettings, build_network
-from ThrombusSegLib.sequences import Sequence
 from ThrombusSegLib.weights import (
     WeightsMetadata,
     add_weights,
@@ -72,7 +71,6 @@ def test_a_copy_says_another_threshold_and_keeps_its_numbers(
     refused = (
         ("--threshold", "0"),
         ("--threshold", "nan"),
-        ("--threshold-without-swi", "1.5"),
         ("--minimum-volume", "-1"),
     )
     for option, value in refused:
@@ -80,35 +78,11 @@ def test_a_copy_says_another_threshold_and_keeps_its_numbers(
     assert main([*words[:-1], str(tmp_path / "b.nii")]) == 2 and not list(tmp_path.glob("b*"))
 
 
-def test_the_threshold_without_swi_goes_from_the_file_into_the_registry(
-    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setenv("THROMBUSSEG_WEIGHTS", str(tmp_path / "registry"))
-    out = tmp_path / "two.safetensors"
-    words = ["weights", "describe", str(tiny_weights), "--out", str(out)]
-    assert main([*words, "--threshold", "0.9", "--threshold-without-swi", "0.6"]) == 0
-    assert main(["weights", "add", str(out)]) == 0 and main(["weights", "list"]) == 0
-    assert "threshold 0.9 (0.6 without SWI)" in capsys.readouterr().out
-    for entry in (find_weights(out), find_weights("two")):
-        assert entry.threshold_for([Sequence.SWI, Sequence.DWI]) == 0.9
-        assert entry.threshold_for([Sequence.DWI, Sequence.TOF]) == 0.6
-    assert main(["weights", "describe", str(out), "--out", str(tmp_path / "one.safetensors"), "--card", "New."]) == 0
-    assert find_weights(tmp_path / "one.safetensors").threshold_without_swi == 0.6
-
-
-def test_a_file_from_before_the_threshold_without_swi_has_one_threshold(tiny_weights: Path, tmp_path: Path):
-    strings = strings_of(tiny_weights)
-    del strings["threshold_without_swi"]
-    save_file(load_file(tiny_weights), tmp_path / "old.safetensors", metadata=strings)
-    assert find_weights(tmp_path / "old.safetensors").threshold_for([Sequence.DWI]) == 0.5
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("threshold", "NaN"),
-        ("threshold_without_swi", "7"),
-        ("threshold_without_swi", "-1"),
+        ("threshold", "7"),
         ("minimum_volume_mm3", "-1"),
     ],
 )

@@ -31,9 +31,6 @@ def add_parser(commands: Any) -> None:
     describing.add_argument("file", metavar="W", help="name or .safetensors file")
     describing.add_argument("--out", type=folder, metavar="NEW.safetensors", required=True)
     describing.add_argument("--threshold", type=float, metavar="P", help="probability from which a voxel is thrombus")
-    describing.add_argument(
-        "--threshold-without-swi", type=float, metavar="P", help="the same where SWI or T2* is not given; 0: no other"
-    )
     describing.add_argument("--minimum-volume", type=float, metavar="MM3", help="drop smaller candidates, mm3")
     describing.add_argument("--card", metavar="TEXT", help="one paragraph: trained on what, how well, not for what")
     describing.set_defaults(func=_describe)
@@ -58,8 +55,7 @@ def _list(_arguments: argparse.Namespace) -> int:
 
 
 def _operating_point(entry: WeightsEntry) -> str:
-    other = f" ({entry.threshold_without_swi:g} without SWI)" if entry.threshold_without_swi else ""
-    return f"  threshold {entry.threshold:g}{other}, minimum volume {entry.minimum_volume_mm3:g} mm3"
+    return f"  threshold {entry.threshold:g}, minimum volume {entry.minimum_volume_mm3:g} mm3"
 
 
 def _verify(_arguments: argparse.Namespace) -> int:
@@ -96,7 +92,6 @@ def _describe(arguments: argparse.Namespace) -> int:
         arguments.out,
         threshold=arguments.threshold,
         minimum_volume_mm3=arguments.minimum_volume,
-        threshold_without_swi=arguments.threshold_without_swi,
         card=arguments.card,
     )
     made = find_weights(arguments.out)

@@ -74,12 +74,10 @@ def table(result: Mapping[str, Any]) -> str:
 def _origin(result: Mapping[str, Any]) -> str:
     """Which weights, at which threshold, when: a page that is passed on alone says so."""
     weights, point = result["weights"], result["operating_point"]
-    other = point.get("threshold_without_swi")
     return (
         f"{'Simulated cases. ' if _simulated(result) else ''}Weights {plain(weights['name'])} (trained on "
-        f"{plain(weights['trained_on'])}; SHA-256 {weights['sha256']}), threshold {point['threshold']:g}"
-        f"{f' ({other:g} without SWI)' if other else ''}, from {point['minimum_volume_mm3']:g} mm³; "
-        f"{result['created']}."
+        f"{plain(weights['trained_on'])}; SHA-256 {weights['sha256']}), threshold {point['threshold']:g}, from "
+        f"{point['minimum_volume_mm3']:g} mm³; {result['created']}."
     )
 
 

@@ -85,7 +85,7 @@ def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]
         "scores": [_score_line(record) for record in records],
     }
     by_swi = [[record for record in records if _has_swi(record) is has] for has in (True, False)]
-    if all(by_swi):  # weights may have a threshold for each
+    if all(by_swi):
         for name, group in zip(("froc_with_swi", "froc_without_swi"), by_swi, strict=True):
             result[name] = froc(group, [record.patient for record in group])
     if subsets == "all":
@@ -146,11 +146,8 @@ def _score_line(record: Record) -> dict[str, Any]:
 
 def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:
     entry = predictor.weights
-    wanted = settings.candidates(entry, tuple(MRSequence))
+    wanted = settings.candidates(entry)
     chosen = {"threshold": wanted.threshold, "minimum_volume_mm3": wanted.minimum_volume_mm3}
-    other = settings.candidates(entry, ()).threshold
-    if other != wanted.threshold:
-        chosen["threshold_without_swi"] = other
     return {
         "weights": {"name": entry.name, "sha256": entry.sha256, "trained_on": entry.trained_on},
         "operating_point": chosen,

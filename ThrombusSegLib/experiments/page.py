@@ -47,14 +47,12 @@ def sentence(result: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """The main figures of an evaluation, with data, seeds and weights."""
     facts, figures, weights = cohort_of(result, found["cohort"]), found["all_cases"], found["weights"]
     point = found["operating_point"]
-    other = point.get("threshold_without_swi")
     looks = (
         "" if found["sequences"] == "as acquired" else f", each with every subset of its sequences ({_looks(found)})"
     )
     return (
         f"On {facts.words}, of which {facts.clot_free} have no clot{looks}, the weights {weights['name']} "
-        f"(trained on {weights['trained_on']}; SHA-256 {weights['sha256']}) at threshold {point['threshold']:g}"
-        f"{f' ({other:g} without SWI)' if other else ''} and "
+        f"(trained on {weights['trained_on']}; SHA-256 {weights['sha256']}) at threshold {point['threshold']:g} and "
         f"from {point['minimum_volume_mm3']:g} mm³ detect {cell(figures['detection_rate'])} of the "
         f"{'simulated ' * facts.simulated}thrombi at {cell(figures['false_positives_per_scan'])} false positives a "
         f"scan, with Dice {cell(figures['dice_all_cases'])} over all cases, a miss counting 0."

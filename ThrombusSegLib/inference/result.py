@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -38,15 +38,15 @@ class SegmentSettings:
     registration: Literal["auto", "always", "never"] = "auto"
     """Whether sequences are registered rigidly to the reference; "auto": only where their headers do not agree."""
 
-    def candidates(self, weights: WeightsEntry, sequences: Container[Sequence]) -> CandidateSettings:
-        """What counts as a candidate of a case with these sequences: as chosen here, else as the weights say.
+    def candidates(self, weights: WeightsEntry) -> CandidateSettings:
+        """What counts as a candidate: as chosen here, else as the weights say.
 
         Raises:
             InputError: a choice is out of range.
         """
         threshold, volume = self.threshold, self.minimum_volume_mm3
         return CandidateSettings(
-            threshold=weights.threshold_for(sequences) if threshold is None else threshold,
+            threshold=weights.threshold if threshold is None else threshold,
             minimum_volume_mm3=weights.minimum_volume_mm3 if volume is None else volume,
         )
 

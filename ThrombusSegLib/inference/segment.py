@@ -22,7 +22,6 @@ from .result import INFARCT_THRESHOLD, SegmentResult, SegmentSettings
 
 if TYPE_CHECKING:
     from ..case import Case
-    from ..weights import WeightsEntry
     from .predictor import Predictor
 
 #: Where each stage ends on the way from 0 to 1, after what a processor needs for a common case.
@@ -53,7 +52,7 @@ def segment_case(
         Cancelled: `progress` answered False.
     """
     settings = settings or SegmentSettings()
-    wanted = settings.candidates(predictor.weights, case.images)
+    wanted = settings.candidates(predictor.weights)
     clock = StageClock()
     told = part(progress, 0.0, _PREPARED)
     prepared = prepare(case, PreprocessSettings(registration=settings.registration), told, poses)
@@ -86,16 +85,9 @@ def segment_case(
         weights=predictor.weights,
         device=predictor.device.type,
         seconds={**prepared.seconds, **clock.seconds},
-        warnings=_warnings(prepared, predictor, candidates, wanted.threshold),
+        warnings=_warnings(prepared, predictor.warning, candidates),
         peak_memory_mib=peak_memory_mib(),
     )
-
-
-def _lowered(weights: WeightsEntry, threshold: float) -> str:
-    """Why the threshold is another one than beside other results of the same weights; "" where it was chosen."""
-    if threshold != weights.threshold_without_swi:
-        return ""
-    return f" The threshold is {threshold:g} for that reason, and not {weights.threshold:g}."
 
 
 def _label_image(candidates: Candidates, infarct: sitk.Image) -> sitk.Image:
@@ -107,16 +99,15 @@ def _label_image(candidates: Candidates, infarct: sitk.Image) -> sitk.Image:
     return image
 
 
-def _warnings(prepared: Prepared, predictor: Predictor, candidates: Candidates, threshold: float) -> tuple[str, ...]:
+def _warnings(prepared: Prepared, device: str | None, candidates: Candidates) -> tuple[str, ...]:
     found = list(prepared.warnings)
-    if predictor.warning:
-        found.append(predictor.warning)
+    if device:
+        found.append(device)
     if candidates.left_out:
         found.append(f"{candidates.left_out} further candidates of lower probability are left out of the table.")
     if Sequence.SWI not in prepared.images:
         found.append(
             "Without a susceptibility sequence (SWI or T2*) fewer thrombi are found (measured on simulated strokes)."
-            + _lowered(predictor.weights, threshold)
         )
     elif len(prepared.images) < FEW_SEQUENCES:
         found.append(

@@ -59,7 +59,6 @@ def settings_from(
     theirs: dict[str, Any] = {
         "network": read_header(entry.path).metadata.settings,
         "threshold": entry.threshold,
-        "threshold_without_swi": entry.threshold_without_swi,
         "minimum_volume_mm3": entry.minimum_volume_mm3,
     }
     return replace(

@@ -22,7 +22,7 @@ FORMAT = 2
 #: What decides which weights are kept: it may be changed until a validation has chosen by it (`_check_judged`).
 JUDGED_BY = ("threshold", "minimum_volume_mm3")
 #: What may be changed when a run goes on: it has no part in what the network learns.
-FREE = (*JUDGED_BY, "threshold_without_swi", "workers", "device", "checkpoint_every")
+FREE = (*JUDGED_BY, "workers", "device", "checkpoint_every")
 _KEYS = {"format", "settings", "cases", "step", "frozen", "network", "average", "optimizer", "best", "verdicts"}
 _NOTHING_LOST = "Nothing was overwritten."
 

@@ -181,8 +181,7 @@ def _command(world: World) -> str:
 def _settings(settings: TrainSettings) -> str:
     """All settings as the TOML file that repeats the run."""
     values = json.loads(describe(settings))
-    free = ("threshold", "threshold_without_swi", "minimum_volume_mm3", "workers", "device")
-    values |= {name: getattr(settings, name) for name in free}
+    values |= {name: getattr(settings, name) for name in ("threshold", "minimum_volume_mm3", "workers", "device")}
     return f'<pre class="settings"><code>{escape(as_toml(values))}</code></pre>'
 
 

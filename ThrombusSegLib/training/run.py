@@ -164,7 +164,6 @@ def _metadata(
         card=f"Trained on {count} cases ({kind}). Research only; not validated.",
         trained_on=kind,
         threshold=settings.threshold,
-        threshold_without_swi=settings.threshold_without_swi,
         minimum_volume_mm3=settings.minimum_volume_mm3,
         training={
             "settings": json.loads(describe(settings)),

@@ -334,9 +334,6 @@ class TrainSettings:
     threshold: float = 0.5
     """Probability, above 0 to 1, from which a voxel is thrombus; goes into the weights file. Chosen on validation
     cases."""
-    threshold_without_swi: float = 0.0
-    """The same where SWI or T2* is not among the sequences, 0..1; 0: `threshold` holds there too. Goes into the weights
-    file and has no part in the training."""
     minimum_volume_mm3: float = 8.0
     """Smaller components are dropped, mm3; goes into the weights file."""
     validation: ValidationSettings = field(default_factory=ValidationSettings)
@@ -365,7 +362,7 @@ class TrainSettings:
         check_range("", self, 0, 10, "weight_decay")
         check_range("", self, 0, 256, "workers")
         check_range("", self, 0, 1e6, "minimum_volume_mm3")
-        check_range("", self, 0, 1, "average_decay", "freeze_norms_from", "threshold_without_swi")
+        check_range("", self, 0, 1, "average_decay", "freeze_norms_from")
         check_above("", self, 1, "threshold")
         for name, kinds in (("schedule", Schedule), ("precision", Precision), ("device", Device)):
             check_choice("", self, name, kinds)

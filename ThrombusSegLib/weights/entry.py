@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..sequences import Sequence
 from .checksum import sha256_of
 
 
@@ -27,14 +25,6 @@ class WeightsEntry:
     minimum_volume_mm3: float
     bundled: bool = False
     """Comes with the library and cannot be removed."""
-    threshold_without_swi: float = 0.0
-    """Takes the place of `threshold` where SWI or T2* is not among the sequences; 0: there is no other."""
-
-    def threshold_for(self, sequences: Container[Sequence]) -> float:
-        """Probability from which a voxel is thrombus, with these sequences: a network is less sure without SWI."""
-        if Sequence.SWI in sequences or not self.threshold_without_swi:
-            return self.threshold
-        return self.threshold_without_swi
 
 
 def verify(entry: WeightsEntry) -> None:

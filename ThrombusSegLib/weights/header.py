@@ -44,8 +44,6 @@ class WeightsMetadata:
     """Components below this volume are dropped, unless the caller chooses another."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Facts of the training (settings, seed, versions, figures), anything JSON can hold."""
-    threshold_without_swi: float = 0.0
-    """Takes the place of `threshold` where SWI or T2* is not among the sequences; 0: there is no other."""
 
     def to_strings(self) -> dict[str, str]:
         """As safetensors metadata: text only, each value one JSON text."""
@@ -67,7 +65,6 @@ class WeightsMetadata:
                 trained_on=str(json.loads(strings["trained_on"])),
                 threshold=float(json.loads(strings["threshold"])),
                 minimum_volume_mm3=float(json.loads(strings["minimum_volume_mm3"])),
-                threshold_without_swi=float(json.loads(strings.get("threshold_without_swi", "0.0"))),
                 training=dict(json.loads(strings["training"])),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -77,11 +74,9 @@ class WeightsMetadata:
         return metadata
 
     def check_operating_point(self) -> None:
-        """Thresholds are probabilities, and the smallest volume is one; `InputError` where they are not."""
+        """The threshold is a probability, and the smallest volume a volume; `InputError` where they are not."""
         if not 0.0 < self.threshold <= 1.0:
             raise InputError(f"The threshold is {self.threshold:g}.", "Choose a probability above 0, at most 1.")
-        if not 0.0 <= self.threshold_without_swi <= 1.0:
-            raise InputError(f"The threshold without SWI is {self.threshold_without_swi:g}.", "Choose 0 to 1.")
         if not 0.0 <= self.minimum_volume_mm3 <= 1e6:
             raise InputError(f"The smallest volume is {self.minimum_volume_mm3:g} mm3.", "Choose 0 to 1000000.")
 

@@ -126,7 +126,6 @@ def _register(file: Path, folder: Path, name: str, *, default: bool) -> WeightsE
     content = _read(folder)
     row = {"name": name, "file": f"{name}.safetensors", "sha256": entry.sha256, "bytes": entry.bytes}
     row |= {"trained_on": entry.trained_on, "threshold": entry.threshold}
-    row |= {"threshold_without_swi": entry.threshold_without_swi} if entry.threshold_without_swi else {}
     row |= {"minimum_volume_mm3": entry.minimum_volume_mm3, "card": entry.card}
     content["weights"] = [*(each for each in content["weights"] if each["name"] != name), row]
     if default:
@@ -153,7 +152,6 @@ def _entry(row: Mapping[str, Any], folder: Path, *, bundled: bool) -> WeightsEnt
         threshold=float(row["threshold"]),
         minimum_volume_mm3=float(row["minimum_volume_mm3"]),
         bundled=bundled,
-        threshold_without_swi=float(row.get("threshold_without_swi", 0.0)),
     )
 
 
@@ -168,7 +166,6 @@ def _describe(path: Path, name: str) -> WeightsEntry:
         trained_on=metadata.trained_on,
         threshold=metadata.threshold,
         minimum_volume_mm3=metadata.minimum_volume_mm3,
-        threshold_without_swi=metadata.threshold_without_swi,
     )
 
 

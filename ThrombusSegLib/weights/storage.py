@@ -92,7 +92,6 @@ def describe_anew(
     *,
     threshold: float | None = None,
     minimum_volume_mm3: float | None = None,
-    threshold_without_swi: float | None = None,
     card: str | None = None,
 ) -> str:
     """Write a copy of a weights file that says something else about itself; its numbers stay as they are.
@@ -102,7 +101,6 @@ def describe_anew(
         out: the copy, a .safetensors; never `file` itself.
         threshold: probability from which a voxel is thrombus, above 0 to 1; None: as it was.
         minimum_volume_mm3: smaller components are dropped, mm3; None: as it was.
-        threshold_without_swi: the threshold where SWI is not given, 0 to 1; 0: `threshold`; None: as it was.
         card: one paragraph on the training; None: as it was.
 
     Returns:
@@ -121,9 +119,6 @@ def describe_anew(
         metadata,
         threshold=metadata.threshold if threshold is None else threshold,
         minimum_volume_mm3=metadata.minimum_volume_mm3 if minimum_volume_mm3 is None else minimum_volume_mm3,
-        threshold_without_swi=(
-            metadata.threshold_without_swi if threshold_without_swi is None else threshold_without_swi
-        ),
         card=metadata.card if card is None else card,
     )
     changed.check_operating_point()
