@@ -216,4 +216,7 @@ def _disk(error: OSError) -> MachineError:
 
 
 def _repair(folder: Path) -> str:
-    return "Install ThrombusSeg again." if folder == _BUNDLED_FOLDER else "Remove its registry.json and add the files."
+    if folder == _BUNDLED_FOLDER:
+        return "Install ThrombusSeg again."
+    place = f"${FOLDER_VARIABLE}" if os.environ.get(FOLDER_VARIABLE) else ".thrombusseg/weights in your home folder"
+    return f"It is that of your own weights: remove registry.json in {place}, and add the files again."
