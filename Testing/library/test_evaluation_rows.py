@@ -157,3 +157,13 @@ def test_a_device_that_is_not_there_is_told_once(
     assert main(["experiment", str(settings), "--out", str(manifest.parent / "more"), "--device", "cuda"]) == 0
     told = capsys.readouterr()
     assert told.err.count("Note: The device cuda is not there") == 1 and "| Lyon\\|Sud | 1 |" in told.out
+
+
+def test_figures_that_cannot_be_written_are_a_sentence_and_nothing_half_is_left(
+    manifest: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = manifest.parent / "out"
+    (out / "metrics.md").mkdir(parents=True)
+    assert evaluate(manifest, tiny_weights) == 3
+    assert "metrics.md cannot be written" in capsys.readouterr().err
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "metrics.md", RECORDS}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..case import ManifestRow
 from ..inference.result import SegmentSettings, versions
 from ..progress import Progress, silent
+from ..review.files import errors_of_the_disk, write_text
 from ..sequences import Sequence as MRSequence
 from .looks import look_at
 from .metrics import summarise
@@ -158,12 +159,15 @@ def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:
 
 
 def write_evaluation(out: Path, result: dict[str, Any], command: str) -> None:
-    """metrics.json, metrics.md and the pictures in `out`; with subsets also subsets.json, small enough to ship."""
+    """metrics.json, metrics.md and the pictures in `out`; with subsets also subsets.json, small enough to ship.
+
+    Raises:
+        MachineError: the disk refuses; every file is whole or not there.
+    """
     from .page import files_of
 
-    out.mkdir(parents=True, exist_ok=True)
+    with errors_of_the_disk(out.name):
+        out.mkdir(parents=True, exist_ok=True)
     texts = {"metrics.json": json.dumps({**result, "command": command}, indent=1), **files_of(result, command)}
     for name, text in texts.items():
-        unfinished = out / (name + ".unfinished")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(out / name)
+        write_text(out / name, text)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import MachineError
 from ..inference.result import versions
+from ..review.files import errors_of_the_disk, write_text
 
 RESULTS, PAGE = "results.json", "results.md"
 
@@ -56,12 +56,8 @@ def line_of(origin: Mapping[str, Any]) -> str:
 
 
 def write_results(out: Path, result: Mapping[str, Any], page: str) -> None:
-    """results.json and results.md; the first is complete whenever it is there."""
-    try:
+    """results.json and results.md; the first is complete whenever it is there. `MachineError` if the disk refuses."""
+    with errors_of_the_disk(out.name):
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in ((PAGE, page), (RESULTS, json.dumps(result, indent=1))):
-            unfinished = out / (name + ".unfinished")
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(out / name)
-    except OSError as error:
-        raise MachineError(f"The results cannot be written: {error.strerror}.", "Choose another --out.") from error
+    for name, text in ((PAGE, page), (RESULTS, json.dumps(result, indent=1))):
+        write_text(out / name, text)
