@@ -41,17 +41,25 @@ def add_parser(commands: Any) -> None:
 
 def _list(_arguments: argparse.Namespace) -> int:
     from ..weights import list_weights
+    from ..weights.registry import default_name
 
-    entries = list_weights()
+    entries, default = list_weights(), default_name()
     for entry in entries:
         origin = "comes with ThrombusSeg" if entry.bundled else "added"
-        print(f"{entry.name}  ({entry.bytes / 2**20:.1f} MiB, {origin}, trained on {entry.trained_on})")
+        origin += ", the default" if entry.name == default else ""
+        told = f"{entry.bytes / 2**20:.1f} MiB, {origin}, trained on {_printable(entry.trained_on)}"
+        print(f"{entry.name}  ({told})")
         print(f"  SHA-256 {entry.sha256}")
         print(_operating_point(entry))
-        print(textwrap.fill(entry.card, 100, initial_indent="  ", subsequent_indent="  "))
+        print(textwrap.fill(_printable(entry.card), 100, initial_indent="  ", subsequent_indent="  "))
     if not entries:
         print("No weights yet. Add some with `thrombusseg weights add FILE`.")
     return 0
+
+
+def _printable(text: str) -> str:
+    """Text of a file that may be anybody's, without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _operating_point(entry: WeightsEntry) -> str:

@@ -41,6 +41,11 @@ def list_weights() -> list[WeightsEntry]:
     return found
 
 
+def default_name() -> str:
+    """The name behind "default"; "" where there is none."""
+    return str(_read(_BUNDLED_FOLDER).get(DEFAULT, ""))
+
+
 def find_weights(name_or_path: str | Path) -> WeightsEntry:
     """The entry of a registered name, of "default", or of a .safetensors file anywhere; its checksum is verified.
 
@@ -49,7 +54,7 @@ def find_weights(name_or_path: str | Path) -> WeightsEntry:
     """
     text = str(name_or_path)
     entries = list_weights()
-    name = _read(_BUNDLED_FOLDER).get("default") if text == DEFAULT else text
+    name = default_name() if text == DEFAULT else text
     for entry in entries:
         if entry.name == name:
             verify(entry)
