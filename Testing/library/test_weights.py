@@ -259,8 +259,9 @@ def test_a_damaged_registry_is_told(own_registry: Path):
     with pytest.raises(InputError, match="registry cannot be read"):
         list_weights()
     (own_registry / "registry.json").write_text('{"weights": [{"name": "x"}]}')
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match=r"damaged.*your own weights: remove registry\.json"):
         list_weights()
+    assert find_weights("default").bundled, "those that come with the library do without it"
 
 
 def test_a_registry_cannot_point_outside_its_folder(tiny_weights: Path, own_registry: Path, tmp_path: Path):

@@ -31,14 +31,14 @@ def user_folder() -> Path:
 
 def list_weights() -> list[WeightsEntry]:
     """All registered weights, the bundled ones first. Files are not opened."""
-    found = []
-    for folder, bundled in ((_BUNDLED_FOLDER, True), (user_folder(), False)):
-        for row in _read(folder)["weights"]:
-            try:
-                found.append(_entry(row, folder, bundled=bundled))
-            except (KeyError, TypeError, ValueError) as error:
-                raise InputError("An entry of the weights registry is damaged.", _repair(folder)) from error
-    return found
+    return _entries(_BUNDLED_FOLDER, bundled=True) + _entries(user_folder(), bundled=False)
+
+
+def _entries(folder: Path, *, bundled: bool) -> list[WeightsEntry]:
+    try:
+        return [_entry(row, folder, bundled=bundled) for row in _read(folder)["weights"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("An entry of the weights registry is damaged.", _repair(folder)) from error
 
 
 def default_name() -> str:
@@ -53,8 +53,10 @@ def find_weights(name_or_path: str | Path) -> WeightsEntry:
         InputError: unknown (the known ones are named), refused, damaged, or not the file that was registered.
     """
     text = str(name_or_path)
-    entries = list_weights()
     name = default_name() if text == DEFAULT else text
+    entries = _entries(_BUNDLED_FOLDER, bundled=True)
+    if all(entry.name != name for entry in entries):  # one's own registry may be damaged: bundled ones do without it
+        entries = list_weights()
     for entry in entries:
         if entry.name == name:
             verify(entry)
