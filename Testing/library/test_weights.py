@@ -68,23 +68,14 @@ def test_a_copy_says_another_threshold_and_keeps_its_numbers(
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
     assert find_weights(out).sha256 in capsys.readouterr().out
     assert main(words) == 2 and "is there already" in capsys.readouterr().err
-    refused = (
-        ("--threshold", "0"),
-        ("--threshold", "nan"),
-        ("--minimum-volume", "-1"),
-    )
-    for option, value in refused:
+    for option, value in (("--threshold", "0"), ("--threshold", "nan"), ("--minimum-volume", "-1")):
         assert main([*words[:-1], str(tmp_path / "b.safetensors"), option, value]) == 2
     assert main([*words[:-1], str(tmp_path / "b.nii")]) == 2 and not list(tmp_path.glob("b*"))
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("threshold", "NaN"),
-        ("threshold", "7"),
-        ("minimum_volume_mm3", "-1"),
-    ],
+    [("threshold", "NaN"), ("threshold", "7"), ("minimum_volume_mm3", "-1")],
 )
 def test_a_file_that_says_impossible_thresholds_is_refused(name: str, value: str, tiny_weights: Path, tmp_path: Path):
     file = tmp_path / "wrong.safetensors"
