@@ -167,6 +167,7 @@ HEAD = "case,centre,split,SWI,DWI,ADC,FLAIR,TOF,labels\n"
             "Lines 2 and 3 .* case a twice",
         ),
         ("", "lacks the columns"),
+        (HEAD.replace(",", ";"), "lacks the columns case, .* with commas between, not semicolons"),
         (HEAD + "a,A,test,x,,,,,\n\n,A,test,x,,,,,\n", "Line 4 .* no case name"),
         (HEAD + "a,A,test,x,,,,,\n\na,A,test,x,,,,,\n", "Lines 2 and 4 .* case a twice"),
         (HEAD + "a,A,test,x,,,,,,y\n", "Line 2 of m.csv has more cells"),

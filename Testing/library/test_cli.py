@@ -163,7 +163,10 @@ def test_bad_settings_and_weights_exit_with_2(
         assert not out.exists()
 
 
-@pytest.mark.parametrize("command", [[], ["nonsense"], ["segment"], ["segment", "--out", "x", "--device", "abacus"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["nonsense"], ["segment"], ["segment", "--out", "x", "--device", "abacus"], ["segment", "--out", ""]],
+)
 def test_usage_errors_are_one_line_too(command: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as end:
         main(command)

@@ -116,12 +116,21 @@ def test_resampling_is_that_of_patients() -> None:
     np.testing.assert_allclose(resamples.means(np.array(values))[:50], naive)
 
 
+def test_what_does_not_vary_has_no_interval() -> None:
+    found = difference(["a", "b"], [1.0, 0.0], [1.0, 0.0])
+    assert (found.value, found.low, found.high) == (0.0, None, None)
+    figure = Resamples(["a", "b"]).figure([0.7, 0.7])
+    assert (figure.value, figure.low, figure.high) == (0.7, None, None)
+
+
 def test_paired_difference_is_narrower_than_its_parts() -> None:
     random = np.random.default_rng(0)
     base = random.random(60)
     cases = [str(number) for number in range(60)]
-    figure = difference(cases, list(base + 0.1), list(base))
-    assert figure.value == pytest.approx(0.1) and figure.low == pytest.approx(0.1) and figure.high == pytest.approx(0.1)
+    figure = difference(cases, list(base + 0.1 + 0.01 * random.random(60)), list(base))
+    alone = Resamples(cases).figure(list(base))
+    assert figure.low is not None and figure.high is not None and alone.low is not None and alone.high is not None
+    assert 0.1 < figure.low < figure.high < 0.11 and figure.high - figure.low < 0.1 * (alone.high - alone.low)
 
 
 def record(case: str, sequences: str, hit: bool, false: int, true: int = 1, sign: bool | None = None) -> Record:
@@ -239,6 +248,8 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
     assert "froc_without_swi" not in summarise_records(records[:1], "prevalence")
     assert "absent sequence" in files["metrics.md"] and json.dumps(result)
     assert "7 simulated cases (A) with each subset; weights w" in files["subsets.svg"]
+    rings = [each for each in ElementTree.fromstring(files["froc.svg"]).iter() if each.get("r") == "8"]
+    assert len(rings) == 1 and "weights w; ring: as delivered, at 0.5<" in files["froc.svg"]
 
 
 def test_what_probabilities_are_worth_is_drawn_against_what_they_say() -> None:

@@ -61,6 +61,19 @@ def test_labels_away_from_the_images_are_refused(
     assert "Case A-77-0002: The labels labels.nii.gz have two axes only. Give labels" in capsys.readouterr().err
 
 
+def test_labels_that_lost_their_geometry_are_refused_and_not_counted_as_a_miss(
+    manifest: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = manifest.parent / "A-77-0002" / "labels.nii.gz"
+    bare = sitk.GetImageFromArray(sitk.GetArrayFromImage(sitk.ReadImage(str(second))))
+    sitk.WriteImage(bare, str(second))
+    assert evaluate(manifest, tiny_weights) == 2
+    expected = (
+        "Case A-77-0002: The labels labels.nii.gz have the voxels of SWI, and no geometry (spacing 1 mm, origin 0)"
+    )
+    assert expected in capsys.readouterr().err
+
+
 def test_labels_may_lie_on_a_sequence_that_is_not_shown(manifest: Path, images: dict[str, Path]) -> None:
     from ThrombusSegLib.case import read_manifest
     from ThrombusSegLib.evaluation.rows import read_row
@@ -119,7 +132,7 @@ def test_names_of_centres_do_not_break_the_table(
     [
         (("--threshold", "nan"), "The threshold is nan. Choose a number above 0 and at most 1."),
         (("--minimum-volume", "-3"), "The minimum volume is -3.0 mm3. Choose 0 or more."),
-        (("--split", "no"), "manifest.csv has no rows of split 'no'. Check the column."),
+        (("--split", "no"), "manifest.csv has no rows of split 'no'. It has 'test'."),
     ],
 )
 def test_options_are_checked_before_the_weights_are_read(

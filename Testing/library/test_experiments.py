@@ -158,6 +158,7 @@ def test_a_stopped_experiment_goes_on(
         ('title = "Two centres"', "", "two.toml: title is missing. Add it."),
         ('cohort = "home"', 'cohort = "hom"', "evaluations.one.cohort is 'hom'. Known: home, away."),
         ('subsets = "all"', 'subsets = "some"', "line 20: evaluations.two.subsets: subsets is 'some'."),
+        ('["B", "C"]', '["B", "B"]', "cohorts.away.centres: centres names B twice. Name each once."),
         ("clot_free = 1", "clot_free = 4", "line 9: cohorts.home.clot_free: clot_free is 4, more than all."),
         ('second = "two"', 'second = "three"', "comparisons.second is 'three'. Known: one, two."),
         ("seed = 7", "", "two.toml, line 6: cohorts.home: seed is missing. Add the one of the simulated patients"),
@@ -175,6 +176,16 @@ def test_settings_at_fault_are_told_by_line(
     settings.write_text(text.replace(old, new, 1), encoding="utf-8")
     assert run(settings, tmp_path / "out") == 2
     assert expected in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_file_in_place_of_the_looks_is_told_before_cases_are_simulated(
+    tmp_path: Path, tiny_weights: Path, quick_simulator: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = evaluation(tmp_path, tiny_weights)
+    settings.write_text(settings.read_text().replace("[cohorts.home]", 'looks = "looks"\n[cohorts.home]'))
+    (tmp_path / "looks").write_text("")
+    assert run(settings, tmp_path / "out") == 2 and not quick_simulator
+    assert "The output looks is a file. Choose a folder." in capsys.readouterr().err
 
 
 def test_a_folder_of_other_cases_is_refused(tmp_path: Path, quick_simulator: list[str]) -> None:
@@ -225,7 +236,7 @@ def test_differences_of_groups_against_plain_resampling() -> None:
     assert how == "independent" and figure.value == pytest.approx(np.mean(one) - np.mean(two), abs=1e-4)
     assert [figure.low, figure.high] == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.02)
     figure, how = difference_of_groups([names[0], names[0]], [[value + 0.1 for value in one], one])
-    assert how == "paired" and figure.low == figure.high == pytest.approx(0.1)
+    assert how == "paired" and figure.value == pytest.approx(0.1) and figure.low is None, "all alike: paired"
 
 
 def test_the_projects_own_experiments_can_be_read() -> None:
@@ -328,7 +339,7 @@ def test_variants_are_trained_judged_and_compared(
         ('network = {fusion = "channels"}', "steps = 9", "The variants differ in steps."),
         ("dropout = {kind", "dropped = {kind", "Variant U-Net 2D: There is no setting 'dropped'."),
         ('training = "train"', 'training = "trian"', "training is 'trian'. Known: train, test."),
-        ("seeds = [3, 4]", "seeds = [3, 3]", "parts.toml, line 7: seeds names 3 twice. Name each seed once."),
+        ("seeds = [3, 4]", "seeds = [3, 3]", "parts.toml, line 7: seeds names 3 twice. Name each once."),
         ("U-Net 2D", "OURS", "The names of the variants 'ours' and 'OURS' differ in upper case only. Rename one."),
         ("U-Net 2D", "early-fusion", "the variants 'early fusion' and 'early-fusion' differ in punctuation only."),
         ("U-Net 2D", "Early-Fusion", "and 'Early-Fusion' differ in upper case and punctuation only."),

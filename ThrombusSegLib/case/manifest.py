@@ -75,7 +75,8 @@ def _check_columns(path: Path, names: list[str]) -> None:
     """All columns are there, each once: of two with one name a table reader would keep the last."""
     missing = [column for column in COLUMNS if column not in names]
     if missing:
-        raise InputError(f"{path.name} lacks the columns {', '.join(missing)}.", f"It needs {','.join(COLUMNS)}.")
+        how = " with commas between, not semicolons" if any(";" in name for name in names) else ""
+        raise InputError(f"{path.name} lacks the columns {', '.join(missing)}.", f"It needs {','.join(COLUMNS)}{how}.")
     twice = [column for column in (*COLUMNS, PATIENT) if names.count(column) > 1]
     if twice:
         raise InputError(f"{path.name} has the column {twice[0]} twice.", "Take one of the two out.")
@@ -127,6 +128,12 @@ def _row(manifest: Path, number: int, values: Mapping[str | None, str | list[str
         )
     labels = manifest.parent / texts["labels"] if texts["labels"] else None
     return ManifestRow(texts["case"], texts["centre"], texts["split"], paths, labels, texts[PATIENT])
+
+
+def splits_of(rows: list[ManifestRow]) -> str:
+    """The splits that there are, in words, for whoever asked for another one."""
+    names = list(dict.fromkeys(f"'{row.split}'" if row.split else "rows without a split" for row in rows))
+    return ", ".join(names[:8]) or "no rows"
 
 
 def write_manifest(path: Path, rows: list[ManifestRow]) -> None:

@@ -41,6 +41,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, and print the table."""
     from ..case import read_manifest
+    from ..case.manifest import splits_of
 
     check_processes(arguments)
     settings = settings_of(arguments)
@@ -49,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not every:
         raise InputError(f"{arguments.manifest.name} has no rows.", "Add one for each case.")
     if not rows:
-        raise InputError(f"{arguments.manifest.name} has no rows of split '{arguments.split}'.", "Check the column.")
+        raise InputError(
+            f"{arguments.manifest.name} has no rows of split '{arguments.split}'.", f"It has {splits_of(every)}."
+        )
     try:
         import scipy  # noqa: F401
     except ImportError as error:

@@ -62,7 +62,9 @@ def tell_missing_device(wanted: str) -> None:
 
 
 def folder(text: str) -> Path:
-    """For argparse: a path with ~ expanded."""
+    """For argparse: a path with ~ expanded, and not the empty one, which would be wherever one is."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("no path was given")
     return Path(text).expanduser()
 
 

@@ -22,14 +22,18 @@ from numpy.typing import NDArray
 
 RESAMPLES = 2000
 SEED = 20260401
+#: Resampled means that differ by less differ by rounding.
+_ALIKE = 1e-9
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure and its 95 % interval; all None where it is undefined (no case to count). Of one patient there is no
-    interval."""
+    """A figure and its 95 % interval; all None where it is undefined (no case to count).
+
+    Of one patient, and of patients who are all alike, there is no interval.
+    """
 
     value: float | None
     low: float | None
@@ -75,8 +79,11 @@ class Resamples:
 
 
 def interval(value: float, resampled: Floats, patients: int) -> Figure:
-    """The value with the percentiles of what was resampled that hold 95 % for so many patients."""
-    if patients < 2:
+    """The value with the percentiles of what was resampled that hold 95 % for so many patients.
+
+    Without an interval where there is one patient, or all are alike: what does not vary says nothing of what might.
+    """
+    if patients < 2 or np.nanmax(resampled) - np.nanmin(resampled) < _ALIKE:
         return Figure(round(value, 4), None, None)
     tail = 100.0 * _tail(patients)
     low, high = np.nanpercentile(resampled, [tail, 100.0 - tail])

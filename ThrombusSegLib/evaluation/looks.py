@@ -196,13 +196,14 @@ def _look(
     look = segment_look(row, subset, predictor, settings, poses)
     labels, probability, result = look.case.labels, look.probability, look.result
     assert labels is not None
+    delivered = onto_labels(result.segmentation, look.case, result.prepared, "nearest")
     found = {each: look.mask_at(each) for each in THRESHOLDS}
     return Record(
         key=key,
         case=row.case,
         centre=row.centre,
         sequences="+".join(sequence.value for sequence in subset),
-        score=score_case(row.case, labels, look.mask_at(result.threshold)),
+        score=score_case(row.case, labels, delivered),
         sweep={f"{each:g}": count_case(labels, mask) for each, mask in found.items()},
         reliability=reliability_of(probability, labels),
         facts=facts_of(row),

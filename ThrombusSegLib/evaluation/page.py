@@ -166,7 +166,14 @@ def _froc(result: Mapping[str, Any]) -> str:
         if point["detection_rate"] is not None
     ]
     title = "Share of cases detected against false positives a scan, by threshold"
-    return curve(title, points, "false positives a scan", _about(result))
+    about = f"{_about(result)}; ring: as delivered, at {result['operating_point']['threshold']:g}"
+    return curve(title, points, "false positives a scan", about, marked=_delivered(result))
+
+
+def _delivered(result: Mapping[str, Any]) -> Point | None:
+    """The working point, at the threshold of the weights or the caller; None where no case has a clot."""
+    detected, false = (result["all_cases"][key]["value"] for key in ("detection_rate", "false_positives_per_scan"))
+    return None if detected is None else Point(false, detected)
 
 
 def _dice_volume(result: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from html import escape
 
 WIDTH, HEIGHT = 620, 380
 LEFT, RIGHT, TOP, BOTTOM = 56, 20, 56, 48
-#: Between the names of points of a curve, pixels.
-_APART = 15.0
+#: Of a letter of a point's name, pixels: wide and high.
+_LETTER = (6.5, 12.0)
 _STYLE = (
     "text{font:13px system-ui,Arial,sans-serif;fill:#333}.t{font-weight:600;font-size:14px}.s{font-size:11px;fill:#666}"
 )
@@ -20,6 +20,7 @@ _LINE, _AXIS, _GRID = (
     'fill="none" stroke="#888"',
     'fill="none" stroke="#ddd"',
 )
+_RING = 'fill="none" stroke="#333" stroke-width="1.5"'
 _DASHED = 'fill="none" stroke="#888" stroke-dasharray="5 4"'
 _FILLED, _HOLLOW = 'fill="#c2571a" fill-opacity="0.55"', 'fill="none" stroke="#c2571a" stroke-opacity="0.7"'
 
@@ -34,8 +35,16 @@ class Point:
     filled: bool = True
 
 
-def curve(title: str, points: Sequence[Point], across: str, about: str = "", *, shares: bool = False) -> str:
-    """Points joined in their order along x; y from 0 to 1. Each carries its name, unless it is too near to the last.
+def curve(
+    title: str,
+    points: Sequence[Point],
+    across: str,
+    about: str = "",
+    *,
+    shares: bool = False,
+    marked: Point | None = None,
+) -> str:
+    """Points joined in their order along x; y from 0 to 1. Each carries its name, unless it would cover another.
 
     Args:
         title: above the plot.
@@ -43,24 +52,35 @@ def curve(title: str, points: Sequence[Point], across: str, about: str = "", *, 
         across: what x is.
         about: below the title: cases and weights.
         shares: x goes from 0 to 1 too, and a dashed line shows where y equals it.
+        marked: gets a ring, and no name; it need not be one of the points.
     """
     ordered = sorted(points, key=lambda point: (point.x, point.y))
     limit = 1.0 if shares else max([point.x for point in ordered] + [1.0]) * 1.05
-    places = [(LEFT + _wide() * point.x / limit, _y(point.y), point.name) for point in ordered]
+    places = [(LEFT + _wide() * point.x / limit, _y(point.y)) for point in ordered]
     step = next(each for each in _STEPS if limit / each <= 8)
     ticks = [(step * number, f"{step * number:g}") for number in range(math.floor(limit / step) + 1)]
     inside = _frame(title, across, ticks, limit, about)
     if shares:
         inside.append(f'<path {_DASHED} d="M{LEFT} {_y(0):.1f}L{LEFT + _wide():.1f} {_y(1):.1f}"/>')
     if places:
-        inside.append(f'<path {_LINE} d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)}"/>')
-    named = (-math.inf, -math.inf)
-    for x, y, name in places:
-        inside.append(f'<circle {_FILLED} cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
-        if max(abs(x - named[0]), abs(y - named[1])) >= _APART:
-            inside.append(f'<text class="s" x="{x + 6:.1f}" y="{y + 13:.1f}">{escape(name)}</text>')
-            named = (x, y)
-    return _svg(inside, HEIGHT)
+        inside.append(f'<path {_LINE} d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in places)}"/>')
+    inside += [f'<circle {_FILLED} cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in places]
+    names = [(x + 6, y + 13, point.name) for (x, y), point in zip(places, ordered, strict=True)]
+    if marked is not None:
+        x, y = LEFT + _wide() * marked.x / limit, _y(marked.y)
+        inside.append(f'<circle {_RING} cx="{x:.1f}" cy="{y:.1f}" r="8"/>')
+    return _svg([*inside, *_names(names)], HEIGHT)
+
+
+def _names(names: Sequence[tuple[float, float, str]]) -> list[str]:
+    """Names at places (left, base line; pixels) in this order; one that would cover an earlier one is left out."""
+    texts, taken = [], list[tuple[float, float, float]]()
+    for x, y, name in names:
+        end = x + _LETTER[0] * len(name)
+        if not any(x < right and left < end and abs(y - base) < _LETTER[1] for left, right, base in taken):
+            taken.append((x, end, y))
+            texts.append(f'<text class="s" x="{x:.1f}" y="{y:.1f}">{escape(name)}</text>')
+    return texts
 
 
 #: Between ticks of an axis: the first that gives no more than eight.

@@ -13,6 +13,7 @@ from ..case.checks import do_overlap
 from ..case.quiet import quiet
 from ..case.there import short_name, why_missing
 from ..errors import InputError
+from ..preprocess.grid import Grid
 from ..sequences import Sequence as MRSequence
 
 
@@ -50,12 +51,14 @@ def read_row(row: ManifestRow, sequences: Iterable[MRSequence]) -> Case:
     """Some sequences of a case, and its labels.
 
     Raises:
-        InputError: what `read_case` raises; labels that are missing, have two axes, or lie on no image of the case.
+        InputError: what `read_case` raises; labels that are missing, have two axes, lie on no image of the case, or
+            lost their geometry.
     """
     path = _labels_of(row)
     case = read_case({sequence: row.paths[sequence] for sequence in sequences}, name=row.case, labels=path)
     _check_axes(path)
     _check_place(row, path, case)
+    _check_geometry(path, case)
     return case
 
 
@@ -93,3 +96,18 @@ def _check_place(row: ManifestRow, labels: Path, case: Case) -> None:
         f"The labels {short_name(labels)} overlap none of the case's images in space.",
         "Check that they were drawn on this case, and saved with its geometry.",
     )
+
+
+def _check_geometry(labels: Path, case: Case) -> None:
+    """Labels with the voxels of an image, and a header that says nothing: they would lie beside it, and be missed."""
+    assert case.labels is not None
+    grid = Grid.of(case.labels)
+    if any(grid.origin) or set(grid.spacing) != {1.0}:
+        return
+    alike = {each: Grid.of(image) for each, image in case.images.items() if image.GetSize() == grid.size}
+    if alike and not any(each.same_as(grid) for each in alike.values()):
+        raise InputError(
+            f"The labels {short_name(labels)} have the voxels of {next(iter(alike)).value}, and no geometry "
+            "(spacing 1 mm, origin 0): it was lost when they were saved.",
+            "Save them with the geometry of the image they were drawn on.",
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..case import ManifestRow, read_manifest
+from ..case.manifest import splits_of
 from ..errors import InputError
 from ..evaluation.rows import check_rows, has_thrombus
 from ..phantom import write_cohort
@@ -89,9 +90,12 @@ def make_cohort(
             split=settings.split,
             progress=progress,
         )
-    rows = [row for row in read_manifest(manifest) if row.split == settings.split]
+    every = read_manifest(manifest)
+    rows = [row for row in every if row.split == settings.split]
     if not rows:
-        raise InputError(f"Cohort {name}: the manifest has no rows of split '{settings.split}'.", "Set split.")
+        raise InputError(
+            f"Cohort {name}: the manifest has no rows of split '{settings.split}'.", f"It has {splits_of(every)}."
+        )
     rows = _chosen(name, settings, centres, rows)
     check_rows(rows)
     return Cohort(manifest, rows, _facts(rows, settings.split, manifest))

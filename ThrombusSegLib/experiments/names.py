@@ -50,11 +50,11 @@ def check_variants(names: Iterable[str]) -> None:
         raise InputError(f"The names of the variants '{other}' and '{name}' differ in {how} only.", "Rename one.")
 
 
-def check_seeds(seeds: Sequence[int]) -> None:
-    """Each seed once: a training that counts twice would make intervals too narrow."""
-    twice = [seed for seed in seeds if seeds.count(seed) > 1]
+def check_once(setting: str, values: Sequence[object]) -> None:
+    """Raises `InputError` where a setting names something twice: what counts twice makes intervals too narrow."""
+    twice = [value for value in values if values.count(value) > 1]
     if twice:
-        raise InputError(f"seeds names {twice[0]} twice.", "Name each seed once.")
+        raise InputError(f"{setting} names {twice[0]} twice.", "Name each once.")
 
 
 def folder_of(variant: str, seed: int) -> str:

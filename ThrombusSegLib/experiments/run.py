@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..inference.write import check_output
 from ..progress import Progress, part, silent
 from .comparison_page import comparison_page
 from .evaluating import make_cohorts, named, run_evaluations
@@ -87,6 +88,8 @@ def _found(
         from .slices import run_slices
 
         return run_slices(settings, folder, out, data=data, device=device, progress=progress)
+    if isinstance(settings, EvaluationExperiment) and settings.looks:
+        check_output(folder / settings.looks)  # before cases are simulated for it
     told = named(part(progress, 0.0, _MADE), "cases")
     cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=told)
     facts = {"cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()}}

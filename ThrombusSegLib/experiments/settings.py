@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..sequences import Sequence
 from ..training.checks import check_choice, check_least, shown
 from ..training.read import read_table, read_text
-from .names import check_names, check_seeds, check_variants
+from .names import check_names, check_once, check_variants
 
 Subsets = Literal["as acquired", "all"]
 #: Of a cohort whose settings give none.
@@ -53,6 +53,7 @@ class CohortSettings:
             raise InputError(f"clot_free is {self.clot_free}, more than all.", "Choose at most as many as cases.")
         if self.cases and not self.centres:
             raise InputError("centres is empty.", "Name at least one.")
+        check_once("centres", self.centres)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class TrainingExperiment:
         known("reference", self.reference, self.variants)
         if not self.seeds or not self.evaluations:
             raise InputError("There are no seeds or no evaluations.", "Give at least one of each.")
-        check_seeds(self.seeds)
+        check_once("seeds", self.seeds)
         check_variants(self.variants)
         check_names("The cohort", self.cohorts)
         check_names("The evaluation", self.evaluations)
@@ -195,7 +196,7 @@ class LeaveOneOutExperiment:
     def __post_init__(self) -> None:
         if len(self.patients) < 2 or not self.seeds or not self.variants:
             raise InputError("patients has fewer than two names, or there are no seeds or variants.", "Add some.")
-        check_seeds(self.seeds)
+        check_once("seeds", self.seeds)
         check_variants(self.variants)
         check_names("The patient", self.patients)
         limits = (0.0, *self.sizes_mm3, math.inf)

@@ -211,6 +211,8 @@ def onto_labels(
     """
     assert case.labels is not None
     pose = pose_of_labels(case, prepared)
+    if pose is None and Grid.of(image) == Grid.of(case.labels):
+        return image  # resampled it would be the same
     back = sitk.Transform() if pose is None else pose.GetInverse()
     kind = sitk.sitkLinear if interpolation == "linear" else sitk.sitkNearestNeighbor
     return sitk.Resample(image, case.labels, back, kind, 0.0)
