@@ -52,11 +52,7 @@ def files_of(result: Mapping[str, Any], command: str) -> dict[str, str]:
 def table(result: Mapping[str, Any]) -> str:
     """The figures as tables in Markdown."""
     groups = {"all": result["all_cases"], **result["centres"], **result["strata"], **result["subsets"]}
-    header = f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |"
-    lines = [_origin(result), "", header, "|---" * (3 + len(COLUMNS)) + "|"]
-    for name, figures in groups.items():
-        cells = " | ".join(cell(figures[key]) for key in COLUMNS)
-        lines.append(f"| {plain(name)} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
+    lines = [_origin(result), "", *group_table(groups)]
     lines += ["", "| all cases | |", "|---|---|"]
     lines += [f"| {title} | {cell(result['all_cases'][key])} |" for key, title in MORE.items()]
     for limit, figure in result["froc"]["sensitivity_at"].items():
@@ -66,9 +62,18 @@ def table(result: Mapping[str, Any]) -> str:
     error = result["calibration"]["expected_error"]
     lines.append(f"| expected calibration error of voxels from 0.05 | {'-' if error is None else f'{error:.3f}'} |")
     lines += ["", *other_definitions(result)]
-    lines += ["", *threshold_table(result)]
-    lines += _absence(result)
-    return "\n".join([*lines, "", "In brackets: 95 % interval, bootstrap over patients.", ""])
+    lines += ["", *threshold_table(result), ""]
+    lines += absence_table(result)
+    return "\n".join([*lines, "In brackets: 95 % interval, bootstrap over patients.", ""])
+
+
+def group_table(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The main figures of groups of looks, one a row."""
+    lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
+    for name, figures in groups.items():
+        cells = " | ".join(cell(figures[key]) for key in COLUMNS)
+        lines.append(f"| {plain(name)} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
+    return lines
 
 
 def _origin(result: Mapping[str, Any]) -> str:
@@ -110,23 +115,25 @@ def _point(point: Mapping[str, float | None]) -> str:
     return f"{'-' if rate is None else f'{rate:.2f}'} | {point['false_positives_per_scan']:.2f}"
 
 
-def _absence(result: Mapping[str, Any]) -> list[str]:
-    if "cost_of_absence" not in result:
+def absence_table(found: Mapping[str, Any]) -> list[str]:
+    """What the absence of each sequence costs, and the mean over subsets; empty where there is one subset only."""
+    if "cost_of_absence" not in found:
         return []
-    lines = ["", "| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
-    for name, cost in result["cost_of_absence"].items():
+    lines = ["| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
+    for name, cost in found["cost_of_absence"].items():
         lines.append(f"| {name} | {cell(cost['detection_rate'])} | {cost['pairs']} |")
-    mean = result["weighted_by_prevalence"]
+    mean = found["weighted_by_prevalence"]
     if mean["detection_rate"] is not None:
         lines += [
             "",
             f"Weighted by how often the subsets occur at the simulated centres B to F: {mean['detection_rate']:.2f} "
-            f"detected, {mean['false_positives_per_scan']:.2f} false positives a scan{share_of(mean)}.",
+            f"detected at {mean['false_positives_per_scan']:.2f} false positives a scan (no interval)"
+            f"{_share_of(mean)}.",
         ]
-    return lines
+    return [*lines, ""]
 
 
-def share_of(mean: Mapping[str, Any]) -> str:
+def _share_of(mean: Mapping[str, Any]) -> str:
     """What a mean over some of the subsets that occur there leaves out, as the end of a sentence; "" if nothing."""
     share = float(mean["share_covered"])
     return "" if share > 0.995 else f", over the {100 * share:.0f} % of the scans there that have one of these subsets"

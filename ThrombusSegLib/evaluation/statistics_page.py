@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..sequences import Sequence
+from .page import cell
 
 FIGURES, PAGE, PICTURE = "statistics.json", "statistics.md", "montage.png"
 NOTES = (
@@ -83,13 +84,13 @@ def _missing(groups: dict[str, dict[str, Any]]) -> str:
 
 def _floor(groups: dict[str, dict[str, Any]]) -> str:
     names = ("detection_rate", "false_positives_per_scan", "dice_all_cases")
-    rows = [[name, *(_interval(group["floor"][each]) for each in names)] for name, group in groups.items()]
+    rows = [[name, *(cell(group["floor"][each]) for each in names)] for name, group in groups.items()]
     return _table(["floor detector at", "detected", "false positives a scan", "Dice, all cases"], rows)
 
 
 def _table(heads: list[str], rows: list[list[Any]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(str(each) for each in line)} |" for line in lines)
 
 
 def _spread(values: dict[str, Any]) -> str:
@@ -101,14 +102,6 @@ def _spread(values: dict[str, Any]) -> str:
 
 def _share(share: dict[str, Any]) -> str:
     return "-" if share["value"] is None else f"{share['value']:.0%} ({share['count']} of {share['of']})"
-
-
-def _interval(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:
-        return "-"
-    if figure["low"] is None:
-        return f"{figure['value']:.2f}"
-    return f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
 
 
 def _number(value: float | None, places: int) -> str:

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluation.page import cell, other_definitions, plain, share_of, threshold_table
+from ..evaluation.page import absence_table, cell, group_table, other_definitions, threshold_table
 from .cohorts import CohortFacts
 from .origin import line_of
 
-COLUMNS = {
-    "detection_rate": "detected",
-    "dice_all_cases": "Dice, all cases",
-    "dice_detected_cases": "Dice, detected",
-    "false_positives_per_scan": "false positives a scan",
-}
 WORDS = {
     "detection_rate": "the share of thrombi detected",
     "dice_all_cases": "Dice over all cases",
@@ -26,9 +20,9 @@ def page_of(result: Mapping[str, Any]) -> str:
     """The page of an experiment of kind "evaluation"."""
     lines = [f"# {result['title']}", "", notice(result), ""]
     for name, found in result["evaluations"].items():
-        lines += [f"## {name}", "", sentence(result, found), "", *group_table(found), *other_definitions(found), ""]
+        lines += [f"## {name}", "", sentence(result, found), "", *_groups(found), *other_definitions(found), ""]
         lines += [*threshold_table(found), ""]
-        lines += _over_subsets(found)
+        lines += absence_table(found)
     if result["comparisons"]:
         lines += ["## Differences", ""]
     for pair in result["comparisons"]:
@@ -69,33 +63,12 @@ def cohort_of(result: Mapping[str, Any], name: str) -> CohortFacts:
     return CohortFacts(**{**values, "centres": tuple(values["centres"]), "seeds": tuple(values["seeds"])})
 
 
-def group_table(found: Mapping[str, Any]) -> list[str]:
+def _groups(found: Mapping[str, Any]) -> list[str]:
     """All cases, centres, strata and subsets, one a row."""
     groups = {"all": found["all_cases"], **found["centres"], **found["strata"]}
     if len(found["subsets"]) > 1:
         groups |= found["subsets"]
-    lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
-    for name, figures in groups.items():
-        count = f"{figures['cases']} | {figures['with_thrombus']}"
-        lines.append(f"| {plain(name)} | {count} | {' | '.join(cell(figures[each]) for each in COLUMNS)} |")
-    return [*lines, ""]
-
-
-def _over_subsets(found: Mapping[str, Any]) -> list[str]:
-    if "cost_of_absence" not in found:
-        return []
-    lines = ["| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
-    for name, cost in found["cost_of_absence"].items():
-        lines.append(f"| {name} | {cell(cost['detection_rate'])} | {cost['pairs']} |")
-    mean = found["weighted_by_prevalence"]
-    if mean["detection_rate"] is not None:
-        lines += [
-            "",
-            f"Weighted by how often the subsets occur at the simulated centres B to F: {mean['detection_rate']:.2f} "
-            f"detected at {mean['false_positives_per_scan']:.2f} false positives a scan (no interval)"
-            f"{share_of(mean)}.",
-        ]
-    return [*lines, ""]
+    return [*group_table(groups), ""]
 
 
 def difference_sentence(first: str, second: str, pair: Mapping[str, Any]) -> str:

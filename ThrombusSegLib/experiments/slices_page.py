@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluation.page import NOT_REACHED, cell
+from ..evaluation.page import COLUMNS, NOT_REACHED, cell
 from .origin import line_of
-from .page import COLUMNS, WORDS
+from .page import WORDS
 
 
 def slices_page(result: Mapping[str, Any]) -> str:
