@@ -77,3 +77,42 @@ def finds_a_clot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(Predictor, "predict", predict)
     yield
+
+
+@pytest.fixture
+def quick_simulator(images: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Cases of the same images with a made clot each, in no time; a list of the centres that were asked for."""
+    import json
+    import shutil
+
+    from ThrombusSegLib.case import ManifestRow, write_manifest
+    from ThrombusSegLib.experiments import cohorts
+    from ThrombusSegLib.sequences import Sequence
+
+    asked: list[str] = []
+
+    def write(out: Path, *, centre: list[str], cases: int, seed: int, clot_free: int, split: str, **_: object) -> Path:
+        asked.append(",".join(centre))
+        rows = []
+        for name in centre:
+            there = [Sequence.SWI, Sequence.DWI] if name == "A" else [Sequence.FLAIR]
+            for number in range(cases):
+                folder = out / f"{name}-{seed}-{number:04d}"
+                folder.mkdir(parents=True)
+                reference = sitk.ReadImage(str(images["SWI"]))
+                labels = np.zeros(reference.GetSize()[::-1], np.uint8)
+                clot = number < cases - clot_free
+                labels[5:7, 15 + number : 19 + number, 10:16] = clot
+                image = sitk.GetImageFromArray(labels)
+                image.CopyInformation(reference)
+                sitk.WriteImage(image, str(folder / "labels.nii.gz"))
+                (folder / "truth.json").write_text(json.dumps({"seed": seed, "clot": clot}))
+                paths = {each: folder / f"{each.value}.nii.gz" for each in there}
+                for each, path in paths.items():
+                    shutil.copyfile(images[each.value], path)
+                rows.append(ManifestRow(folder.name, name, split, paths, folder / "labels.nii.gz"))
+        write_manifest(out / "manifest.csv", rows)
+        return out / "manifest.csv"
+
+    monkeypatch.setattr(cohorts, "write_cohort", write)
+    return asked
