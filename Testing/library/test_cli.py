@@ -362,3 +362,15 @@ def test_the_bar_stays_on_one_line_and_goes_away():
     assert "\n" not in terminal.text
     assert "50% network" in terminal.text
     assert terminal.text.split("\r")[-2].strip() == ""
+
+
+def test_the_benchmark_says_where_its_figures_come_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    command = ["benchmark", "--only", "network", "--grid", "2x32x32", "--repeats", "1", "--out", str(out)]
+    assert main(command) == 0
+    figures = json.loads((out / "benchmark.json").read_text(encoding="utf-8"))
+    told = "thrombusseg benchmark --grid 2x32x32 --repeats 1 --only network --out DIR"
+    assert figures["origin"]["command"] == told
+    assert [row["sequences"] for row in figures["rows"] if row["network"] == "UpAttLLSTM"] == [1, 2, 3, 4, 5]
+    page = (out / "benchmark.md").read_text(encoding="utf-8")
+    assert "Measured on 20" in page and str(tmp_path) not in page and page in capsys.readouterr().out

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ThrombusSegLib.case import ManifestRow, read_manifest, write_manifest
 from ThrombusSegLib.cli.main import main
+from ThrombusSegLib.difficulty.cohort import measure_cohort, share, spread
+from ThrombusSegLib.difficulty.montage import ABSENT, COLOURS, GAP, LEFT, TILE, TOP, draw_montage, write
+from ThrombusSegLib.difficulty.page import page, write_statistics
 from ThrombusSegLib.errors import InputError
-from ThrombusSegLib.evaluation.difficulty import measure_cohort, share, spread
-from ThrombusSegLib.evaluation.montage import ABSENT, COLOURS, GAP, LEFT, TILE, TOP, draw_montage, write
-from ThrombusSegLib.evaluation.statistics_page import page, write_statistics
 from ThrombusSegLib.phantom import centre_names, find_centre
 from ThrombusSegLib.phantom.space import Space, smooth_path
 from ThrombusSegLib.phantom.tissue import TISSUES

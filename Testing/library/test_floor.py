@@ -7,8 +7,7 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ThrombusSegLib.evaluation import score_case
-from ThrombusSegLib.evaluation.floor import (
+from ThrombusSegLib.difficulty.floor import (
     THRESHOLDS,
     FloorSettings,
     brain_brightness,
@@ -16,6 +15,7 @@ from ThrombusSegLib.evaluation.floor import (
     darkness_score,
     find_dark_tubes,
 )
+from ThrombusSegLib.evaluation import score_case
 from ThrombusSegLib.phantom.space import Space, smooth_path
 from ThrombusSegLib.phantom.vessels import COURSES
 

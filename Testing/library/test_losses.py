@@ -110,7 +110,7 @@ def test_half_precision_logits_give_a_float32_loss(settings: LossSettings) -> No
 
 
 def test_the_cost_of_a_training_step_is_measured_both_ways() -> None:
-    from ThrombusSegLib.evaluation.step_cost import measure_step, sentence
+    from ThrombusSegLib.benchmark.step import measure_step, sentence
 
     figures = measure_step(1, size=(2, 32, 32))
     plain, laid = figures["seconds_of_processor_time"].values()

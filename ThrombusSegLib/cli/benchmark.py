@@ -31,6 +31,11 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, and print the tables."""
+    from ..files import errors_of_the_disk, write_text
+    from ..inference.write import check_output
+    from ..origin import line_of, origin_of
+
+    check_output(arguments.out)
     _grid(arguments.grid)
     if arguments.only == "feeding" and arguments.settings is None:
         raise InputError("--settings is missing.", "Name the settings file of a training that reads a manifest.")
@@ -45,30 +50,39 @@ def run(arguments: argparse.Namespace) -> int:
                 texts.append(text)
     finally:
         bar.close()
-    text = "\n".join(texts)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "benchmark.json").write_text(json.dumps(figures, indent=1), encoding="ascii")
-    (arguments.out / "benchmark.md").write_text(text, encoding="utf-8")
+    origin = origin_of(_command(arguments), "the processor")
+    text = "\n".join([*texts, line_of(origin), ""])
+    with errors_of_the_disk(arguments.out.name):
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    write_text(arguments.out / "benchmark.json", json.dumps({**figures, "origin": origin}, indent=1))
+    write_text(arguments.out / "benchmark.md", text)
     print(text)
     return 0
 
 
+def _command(arguments: argparse.Namespace) -> str:
+    """What repeats the figures; of settings the name of the file."""
+    only = f" --only {arguments.only}" if arguments.only else ""
+    settings = f" --settings {arguments.settings.name}" if arguments.settings else ""
+    return f"thrombusseg benchmark --grid {arguments.grid} --repeats {arguments.repeats}{only}{settings} --out DIR"
+
+
 def _network(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
-    from ..evaluation.cost import measure_costs, table
+    from ..benchmark.network import measure_costs, table
 
     figures = measure_costs(_grid(arguments.grid), max(1, arguments.repeats), bar)
     return figures, table(figures)
 
 
 def _simulation(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
-    from ..evaluation.simulation_cost import measure_simulation, sentence
+    from ..benchmark.simulation import measure_simulation, sentence
 
     figures = measure_simulation(max(1, arguments.repeats), bar)
     return {"simulation": figures}, sentence(figures)
 
 
 def _feeding(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
-    from ..evaluation.loading import measure_feeding, table
+    from ..benchmark.feeding import measure_feeding, table
 
     bar(0.0, "training steps")
     figures = measure_feeding(arguments.settings, arguments.out, rounds=max(1, arguments.repeats))
@@ -77,7 +91,7 @@ def _feeding(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str,
 
 def _step(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
     try:
-        from ..evaluation.step_cost import measure_step, sentence
+        from ..benchmark.step import measure_step, sentence
     except ImportError:  # the losses are MONAI's
         return {}, "Training steps were not measured: pip install 'ThrombusSegLib[train]'.\n"
     figures = measure_step(max(1, arguments.repeats), bar)

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise MachineError(
             f"This experiment needs {error.name}.", "Install it: pip install 'ThrombusSegLib[train,evaluate]'."
         ) from error
-    from ..experiments.origin import PAGE
+    from ..experiments.results import PAGE
     from ..experiments.run import run_experiment
     from ..inference.write import check_output
 

@@ -74,7 +74,7 @@ def export_case(source: Path, out: Path, kinds: list[str], series: Path | None =
         InputError: nothing or something unknown is wanted, or what the writers raise.
     """
     from ..export import read_measured
-    from ..review.files import errors_of_the_disk
+    from ..files import errors_of_the_disk
 
     if (not kinds and series is None) or set(kinds) - set(_KINDS):
         raise InputError("Nothing that exists was asked for.", f"Choose some of {', '.join(_KINDS)}, dicom.")

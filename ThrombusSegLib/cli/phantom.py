@@ -151,9 +151,9 @@ def _check_folder(out: Path, arguments: argparse.Namespace) -> None:
 
 def _write_statistics(arguments: argparse.Namespace, manifest: Path, seconds: list[float], bar: Progress) -> None:
     from ..case import read_manifest
-    from ..evaluation.difficulty import measure_cohort, versions
-    from ..evaluation.montage import draw_montage
-    from ..evaluation.statistics_page import write_statistics
+    from ..difficulty.cohort import measure_cohort, versions
+    from ..difficulty.montage import draw_montage
+    from ..difficulty.page import write_statistics
 
     rows = read_manifest(manifest)
     # One after the other, the time between two reports is that of a case; a case that was kept took next to none.

@@ -17,11 +17,11 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case import Case, ManifestRow
+from ..files import errors_of_the_disk, unfinished_folder, write_text
 from ..inference.result import SegmentSettings
 from ..preprocess import Prepared
 from ..preprocess.prepare import find_drawn_on, pose_of_labels, prepare_labels
 from ..progress import Progress, report, silent
-from ..review.files import errors_of_the_disk, unfinished_folder, write_text
 from ..sequences import Sequence as MRSequence
 from .example_picture import Example, draw_example, mean_attention, need_matplotlib
 from .looks import Look, segment_look

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..case import ManifestRow
+from ..files import errors_of_the_disk, write_text
 from ..inference.result import SegmentSettings, versions
 from ..progress import Progress, silent
-from ..review.files import errors_of_the_disk, write_text
 from ..sequences import Sequence as MRSequence
 from .looks import look_at
 from .metrics import summarise

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..evaluation.page import plain
-from .origin import line_of
+from ..origin import line_of
 
 COLUMNS = {
     "lesion_f1": "lesion-wise F1",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..evaluation.page import absence_table, cell, group_table, other_definitions, threshold_table
+from ..origin import line_of
 from .cohorts import CohortFacts
-from .origin import line_of
 
 WORDS = {
     "detection_rate": "the share of thrombi detected",

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..inference.write import check_output
+from ..origin import origin_of
 from ..progress import Progress, part, silent
 from .comparison_page import comparison_page
 from .evaluating import make_cohorts, named, run_evaluations
 from .leaving_out_page import leaving_out_page
 from .names import without_folders
-from .origin import origin_of, write_results
 from .page import page_of
+from .results import write_results
 from .settings import (
     EvaluationExperiment,
     Experiment,

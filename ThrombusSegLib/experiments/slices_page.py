@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..evaluation.page import COLUMNS, NOT_REACHED, cell
-from .origin import line_of
+from ..origin import line_of
 from .page import WORDS
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..review.files import errors_of_the_disk, unfinished_folder
+from ..files import errors_of_the_disk, unfinished_folder
 from ..sequences import Sequence
 from ..version import __version__
 from .dicom_source import check_not_empty, highdicom, read_sources

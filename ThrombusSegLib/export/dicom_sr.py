@@ -10,8 +10,8 @@ from typing import Any
 
 import SimpleITK as sitk
 
+from ..files import errors_of_the_disk, unfinished_folder
 from ..lesions import Candidate
-from ..review.files import errors_of_the_disk, unfinished_folder
 from ..sequences import Sequence
 from ..version import __version__
 from .dicom_seg import MANUFACTURER, MODEL, SEG_SERIES_NUMBER

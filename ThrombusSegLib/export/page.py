@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from ..files import write_text
 from ..report.figures import Outline, picture
 from ..report.style import CSS
-from ..review.files import write_text
 from .facts import COLUMNS, answer, lines_of, meanings, notice, table_of
 from .measured import MeasuredCase
 from .pictures import Picture, pictures_of

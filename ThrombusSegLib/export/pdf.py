@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MachineError
-from ..review.files import errors_of_the_disk, unfinished_folder
+from ..files import errors_of_the_disk, unfinished_folder
 from .facts import COLUMNS, answer, lines_of, meanings, notice, table_of
 from .measured import MeasuredCase
 from .pictures import Picture, pictures_of

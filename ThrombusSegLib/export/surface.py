@@ -9,7 +9,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..review.files import errors_of_the_disk, unfinished_folder
+from ..files import errors_of_the_disk, unfinished_folder
 from .measured import THROMBUS, MeasuredCase
 
 Floats = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ import csv
 import io
 from pathlib import Path
 
+from ..files import write_text
 from ..lesions import DEFINITIONS, columns, rows
-from ..review.files import write_text
 from .measured import MeasuredCase
 
 #: Of a labelled thrombus there is no probability and no attention.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..review.files import errors_of_the_disk, unfinished_folder, write_image
+from ..files import errors_of_the_disk, unfinished_folder, write_image
 from .measured import CODES, COLOURS, NAMES, MeasuredCase
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import errors_of_the_disk
+from ..files import errors_of_the_disk
 from .record import check_pseudonym, now
 
 #: A claim nobody has renewed for this long is void: the annotator has gone home, or the computer was switched off.

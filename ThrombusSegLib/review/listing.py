@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..case import ManifestRow
 from ..case.manifest import write_manifest
+from ..files import errors_of_the_disk, unfinished_folder
 from ..sequences import Sequence
 from .checksums import LABELS_FILE
 from .damage import Damage, is_case, look_at
-from .files import errors_of_the_disk, unfinished_folder
 from .record import ReviewRecord
 
 MANIFEST = "manifest.csv"

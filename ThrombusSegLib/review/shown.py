@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..files import put_copy
 from .checksums import LABELS_FILE, check_labels, is_whole
 from .damage import BESIDE, RECORD_FILE, VERSIONS, numbers_of, version_folder
-from .files import put_copy
 from .record import read_record
 
 #: Gives up when that many others were faster, one after another.

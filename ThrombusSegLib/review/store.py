@@ -27,11 +27,11 @@ import SimpleITK as sitk
 
 from ..case import read_labels
 from ..errors import InputError
+from ..files import claim_name, unfinished_folder, write_image
 from ..preprocess.grid import Grid
 from ..sequences import Sequence
 from .checksums import LABELS_FILE, check_labels
 from .damage import BESIDE, RECORD_FILE, VERSIONS, look_at, numbers_of, version_folder
-from .files import claim_name, unfinished_folder, write_image
 from .listing import refresh_manifest
 from .record import LABELS, ReviewRecord, check_pseudonym, count_changes, read_record, stamped
 from .second import why_not_second

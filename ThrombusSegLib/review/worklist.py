@@ -21,9 +21,9 @@ from typing import Literal, get_args
 from ..case import ManifestRow, find_case, read_manifest
 from ..case.manifest import write_manifest
 from ..errors import InputError
+from ..files import errors_of_the_disk
 from .claims import Claim, claim, claim_of
 from .damage import Damage, look_at
-from .files import errors_of_the_disk
 from .listing import damaged_cases, look_through
 from .record import ReviewRecord, check_pseudonym
 from .second import CASES, CORRECTED, SECOND, why_not_second

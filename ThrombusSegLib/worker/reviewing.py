@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from ..case import read_image, read_labels
 from ..errors import InputError
+from ..files import write_image
 from ..lesions import (
     DEFINITIONS,
     ClotBurden,
@@ -34,7 +35,6 @@ from ..review import (
     rows_of,
     save_case,
 )
-from ..review.files import write_image
 from ..sequences import Sequence
 
 Values = Mapping[str, Any]

@@ -1,8 +1,7 @@
-"""Where figures come from: command, machine, day, versions; and files that appear whole or not at all."""
+"""Where figures come from: command, machine, day, versions."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -10,14 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..inference.result import versions
-from ..review.files import errors_of_the_disk, write_text
-
-RESULTS, PAGE = "results.json", "results.md"
+from .inference.result import versions
 
 
 def origin_of(command: str, device: str) -> dict[str, Any]:
-    """What stands under every figure of an experiment.
+    """What stands under every measured figure.
 
     Args:
         command: that repeats it.
@@ -27,7 +23,7 @@ def origin_of(command: str, device: str) -> dict[str, Any]:
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "processor": _processor(),
+            "processor": processor_name(),
             "cores": os.cpu_count(),
             "system": f"{platform.system()} {platform.machine()}",
             "device": device,
@@ -36,7 +32,7 @@ def origin_of(command: str, device: str) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The model's name where the system tells it."""
     told = Path("/proc/cpuinfo")
     if told.exists():
@@ -53,11 +49,3 @@ def line_of(origin: Mapping[str, Any]) -> str:
         f"Measured on {origin['created'][:10]} by `{origin['command']}` on {machine['device']} of a machine with "
         f"{machine['cores']} cores ({machine['processor']}, {machine['system']})."
     )
-
-
-def write_results(out: Path, result: Mapping[str, Any], page: str) -> None:
-    """results.json and results.md; the first is complete whenever it is there. `MachineError` if the disk refuses."""
-    with errors_of_the_disk(out.name):
-        out.mkdir(parents=True, exist_ok=True)
-    for name, text in ((PAGE, page), (RESULTS, json.dumps(result, indent=1))):
-        write_text(out / name, text)

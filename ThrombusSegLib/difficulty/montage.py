@@ -17,7 +17,7 @@ from ..case.case import read_labels
 from ..errors import InputError
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
-from .difficulty import read_truth
+from .cohort import read_truth
 
 Bytes = NDArray[np.uint8]
 Point = tuple[float, float, float]

@@ -11,8 +11,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..evaluation.page import cell
 from ..sequences import Sequence
-from .page import cell
 
 FIGURES, PAGE, PICTURE = "statistics.json", "statistics.md", "montage.png"
 NOTES = (

@@ -13,7 +13,7 @@ from ..network.blocks import laid_out
 from ..progress import Progress, report, silent
 from ..training.losses import StrokeLoss
 from ..training.settings import LossSettings
-from .cost import _machine
+from .machine import machine
 
 #: Crops of a step and their size: those of the shipped weights (Resources/Training/phantom-2.toml).
 CROPS, SIZE = 3, (8, 80, 80)
@@ -48,7 +48,7 @@ def measure_step(repeats: int = 3, progress: Progress = silent, size: tuple[int,
         "crops": CROPS,
         "size": list(size),
         "threads": torch.get_num_threads(),
-        **_machine(),
+        **machine(),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
+from ..origin import processor_name
 from ..phantom import find_centre, simulate_case
 from ..phantom.centres import Acquisition, Centre
 from ..progress import Progress, report, silent
@@ -44,7 +44,7 @@ def measure_simulation(repeats: int = 3, progress: Progress = silent) -> dict[st
         "cases": repeats,
         "grids": grids,
         "threads": min(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads(), os.cpu_count() or 1),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
     }
 
 

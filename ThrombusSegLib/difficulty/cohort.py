@@ -20,13 +20,13 @@ import SimpleITK as sitk
 from ..case import ManifestRow, read_image
 from ..case.case import read_labels
 from ..errors import InputError
+from ..evaluation.matching import CaseScore, score_case
+from ..evaluation.metrics import summarise
 from ..processes import start_processes
 from ..progress import Progress, report, silent
 from ..sequences import Sequence
 from ..version import __version__
 from .floor import FloorSettings, find_dark_tubes
-from .matching import CaseScore, score_case
-from .metrics import summarise
 
 #: Figure -> where truth.json keeps it.
 NUMBERS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from ..errors import MachineError
+from .errors import MachineError
 
 #: What a killed program left behind is cleared away after this long, seconds.
 STALE_SECONDS = 24 * 3600.0

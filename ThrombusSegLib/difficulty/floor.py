@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 import SimpleITK as sitk
 
+from ..evaluation.matching import score_case
 from ..phantom.space import Space, smooth_path
 from ..phantom.vessels import COURSES
-from .matching import score_case
 
 #: Where the detector looks: all average arteries with a margin, on a grid of 1 mm without rotation, LPS mm. Slices of
 #: any thickness and tilt are brought onto it, so that tubes can be told in every direction.

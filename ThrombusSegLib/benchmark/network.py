@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..network import UpAttLLSTM, build_network
 from ..network.blocks import fold_norms
 from ..progress import Progress, report, silent
+from .machine import machine
 
 #: Grid on which costs are compared: slices, rows, columns.
 GRID = (32, 256, 256)
@@ -45,7 +45,7 @@ def measure_costs(grid: tuple[int, int, int] = GRID, repeats: int = 3, progress:
         "rows": rows,
         "parameters": parameters,
         "threads": torch.get_num_threads(),
-        **_machine(),
+        **machine(),
     }
 
 
@@ -103,11 +103,3 @@ def _peer(grid: tuple[int, int, int], repeats: int) -> list[dict[str, Any]]:
     return [
         {"network": "MONAI AttentionUnet 2D", "sequences": 4, "gflop": _gflop(run), "seconds": _seconds(run, repeats)}
     ]
-
-
-def _machine() -> dict[str, str]:
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "torch": torch.__version__,
-        "system": platform.system(),
-    }

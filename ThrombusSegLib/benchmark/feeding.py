@@ -32,7 +32,7 @@ from ..training.feeder import Feeder
 from ..training.gather import gather
 from ..training.loop import Run, uses_bfloat16
 from ..training.sources import CaseSource
-from .cost import _machine
+from .machine import machine
 
 #: Of each turn the first steps are not counted: what was fed ahead while the other had its turn.
 LEFT_OUT = 3
@@ -175,7 +175,7 @@ def compare_processes(command: list[str], counts: tuple[int, ...], rounds: int) 
                 launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
                 threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
             done = subprocess.run(
-                [sys.executable, *launcher, "-m", "ThrombusSegLib.evaluation.loading", *command],
+                [sys.executable, *launcher, "-m", "ThrombusSegLib.benchmark.feeding", *command],
                 env=os.environ | threads,
                 capture_output=True,
                 text=True,
@@ -242,7 +242,7 @@ def measure_feeding(path: Path, out: Path, steps: int = 15, rounds: int = 3, cas
         "precision": "bfloat16" if uses_bfloat16(settings, torch.device("cpu")) else "float32",
         "cores": os.cpu_count(),
         "monai": monai.__version__,
-        **_machine(),
+        **machine(),
     }
 
 
@@ -264,7 +264,7 @@ def _setting(path: Path, out: Path, cases: int) -> tuple[TrainSettings, CaseSour
 
 def main(arguments: list[str] | None = None) -> int:
     """One of several processes, or a single one: prints the seconds of each step as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m ThrombusSegLib.evaluation.loading")
+    parser = argparse.ArgumentParser(prog="python -m ThrombusSegLib.benchmark.feeding")
     parser.add_argument("settings", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)

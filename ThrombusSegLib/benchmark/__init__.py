@@ -1,0 +1,1 @@
+"""What network, training and simulator cost on this machine, beside peers."""
