@@ -21,7 +21,7 @@ from ThrombusSegLib.evaluation import score_case
 from ThrombusSegLib.evaluation.bootstrap import RESAMPLES, Resamples, difference
 from ThrombusSegLib.evaluation.matching import CaseScore, count_case, hausdorff95
 from ThrombusSegLib.evaluation.operating import THRESHOLDS, calibration, froc, reliability_of
-from ThrombusSegLib.evaluation.page import files_of
+from ThrombusSegLib.evaluation.page import absence_table, files_of
 from ThrombusSegLib.evaluation.record import RECORDS, Record, RecordFile, facts_of, key_of
 from ThrombusSegLib.evaluation.run import summarise_records
 from ThrombusSegLib.evaluation.subset_map import BARS, SubsetRow, subset_map
@@ -217,6 +217,30 @@ def test_the_cost_of_a_sequence_is_paired() -> None:
     costs = costs_of_absence(records)
     assert costs["SWI"]["detection_rate"]["value"] == 1.0 and costs["DWI"]["detection_rate"]["value"] == 0.5
     assert costs["SWI"]["pairs"] == 8 and "TOF" not in costs
+    assert costs["SWI"]["false_positives_per_scan"]["value"] == 2.0, "more of them without SWI"
+
+
+NO_MEAN = {"detection_rate": None, "false_positives_per_scan": None, "share_covered": 0.0}
+
+
+def test_the_cost_of_a_sequence_is_told_beside_swi_and_without_it() -> None:
+    records = []
+    for number in range(8):
+        for names, hit, false in (
+            ("SWI+DWI+TOF", True, 0),
+            ("SWI+DWI", True, 1),
+            ("DWI+TOF", True, 3),
+            ("DWI", False, 1),
+        ):
+            records.append(record(f"c{number}", names, hit=hit, false=false))
+    cost = costs_of_absence(records)["TOF"]
+    assert cost["detection_rate"]["value"] == 0.5 and cost["pairs"] == 16
+    with_swi, without = cost["with_swi"], cost["without_swi"]
+    assert with_swi["detection_rate"]["value"] == 0.0 and with_swi["false_positives_per_scan"]["value"] == 1.0
+    assert without["detection_rate"]["value"] == 1.0 and without["false_positives_per_scan"]["value"] == -2.0
+    assert "| TOF, without SWI or T2* | 1.00 | -2.00 | 8 |" in "\n".join(
+        absence_table({"cost_of_absence": costs_of_absence(records), "weighted_by_prevalence": NO_MEAN})
+    )
 
 
 def test_prevalence_is_a_distribution_that_knows_the_centres() -> None:

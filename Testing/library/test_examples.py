@@ -49,6 +49,8 @@ def test_cases_are_chosen_by_rule() -> None:
     found = choose([*others, *hits])
     assert {kind: record.case for kind, record in found.items()} == {HIT: "median", MISS: "big miss", ALARM: "big miss"}
     assert set(choose(hits)) == {HIT} and choose([]) == {}
+    healthy = replace(others[2], case="healthy", score=replace(others[2].score, true_lesions=0))
+    assert choose([*others, healthy])[ALARM].case == "healthy", "no clot that could have fallen into pieces"
 
 
 def test_only_the_fullest_look_at_a_case_counts() -> None:

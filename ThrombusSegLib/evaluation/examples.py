@@ -38,8 +38,9 @@ TITLES = {HIT: "Hit: the thrombus is found", MISS: "Miss: the thrombus is not fo
 RULES = {
     HIT: "of the cases with a detected thrombus, the one with the median Dice",
     MISS: "of the cases of which no thrombus is detected, the one with the largest volume of thrombus",
-    ALARM: "of the cases with a false positive at the highest threshold of the FROC curve that leaves any, the first "
-    "by name; in it the surest predicted lesion that touches no true thrombus",
+    ALARM: "of the cases without a thrombus that have a false positive (where there is none, of all cases), the one "
+    "that keeps it up to the highest threshold of the FROC curve, of several the first by name; in it the surest "
+    "predicted lesion that touches no true thrombus",
 }
 
 
@@ -70,17 +71,14 @@ def choose(records: Iterable[Record]) -> dict[str, Record]:
     hits = sorted((each for each in ordered if each.score.detected), key=lambda record: record.score.dice or 0.0)
     misses = [each for each in ordered if each.score.true_lesions and not each.score.detected]
     alarms = [each for each in ordered if each.score.false_positives and each.score.by_rule["overlap"][1]]
-    highest = max((_last_threshold(each) for each in alarms), default=0.0)
+    # At a high threshold a clot that was found may fall into pieces, which count as false: better no clot at all.
+    alarms = [each for each in alarms if not each.score.true_lesions] or alarms
     kinds = {
         HIT: hits[(len(hits) - 1) // 2 :][:1] if hits else [],
         MISS: misses[-1:],
-        ALARM: sorted((each for each in alarms if _last_threshold(each) == highest), key=_name)[:1],
+        ALARM: sorted(alarms, key=lambda each: (-_last_threshold(each), each.case))[:1],
     }
     return {kind: looks[0] for kind, looks in kinds.items() if looks}
-
-
-def _name(record: Record) -> str:
-    return record.case
 
 
 def write_examples(

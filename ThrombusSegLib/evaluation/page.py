@@ -119,9 +119,14 @@ def absence_table(found: Mapping[str, Any]) -> list[str]:
     """What the absence of each sequence costs, and the mean over subsets; empty where there is one subset only."""
     if "cost_of_absence" not in found:
         return []
-    lines = ["| absent sequence | costs in detection | pairs of looks |", "|---|---|---|"]
+    lines = [
+        "| absent sequence | lost in detection | more false positives a scan | pairs of looks |",
+        "|---|---|---|---|",
+    ]
     for name, cost in found["cost_of_absence"].items():
-        lines.append(f"| {name} | {cell(cost['detection_rate'])} | {cost['pairs']} |")
+        lines.append(_cost_row(name, cost))
+        parts = {"with SWI or T2*": "with_swi", "without SWI or T2*": "without_swi"}
+        lines += [_cost_row(f"{name}, {words}", cost[key]) for words, key in parts.items() if key in cost]
     mean = found["weighted_by_prevalence"]
     if mean["detection_rate"] is not None:
         lines += [
@@ -131,6 +136,12 @@ def absence_table(found: Mapping[str, Any]) -> list[str]:
             f"{_share_of(mean)}.",
         ]
     return [*lines, ""]
+
+
+def _cost_row(name: str, cost: Mapping[str, Any]) -> str:
+    false = cost.get("false_positives_per_scan")  # experiments from before 2026-11-29 lack it
+    more = "-" if false is None else cell(false, signed=True)
+    return f"| {name} | {cell(cost['detection_rate'])} | {more} | {cost['pairs']} |"
 
 
 def _share_of(mean: Mapping[str, Any]) -> str:

@@ -13,12 +13,11 @@ from ..case import ManifestRow
 from ..files import errors_of_the_disk, write_text
 from ..inference.result import SegmentSettings, versions
 from ..progress import Progress, silent
-from ..sequences import Sequence as MRSequence
 from .looks import look_at
 from .metrics import summarise
 from .operating import calibration, froc
 from .record import Record
-from .subsets import costs_of_absence, weighted_by_prevalence
+from .subsets import costs_of_absence, has_swi, weighted_by_prevalence
 
 if TYPE_CHECKING:
     from ..inference import Predictor
@@ -85,7 +84,7 @@ def summarise_records(records: Sequence[Record], subsets: str) -> dict[str, Any]
         "calibration": calibration(records),
         "scores": [_score_line(record) for record in records],
     }
-    by_swi = [[record for record in records if _has_swi(record) is has] for has in (True, False)]
+    by_swi = [[record for record in records if has_swi(record) is has] for has in (True, False)]
     if all(by_swi):
         for name, group in zip(("froc_with_swi", "froc_without_swi"), by_swi, strict=True):
             result[name] = froc(group, [record.patient for record in group])
@@ -118,14 +117,10 @@ def _strata(records: Sequence[Record]) -> dict[str, list[Record]]:
         if "sign_present" in record.facts:
             sign = "with susceptibility sign" if record.facts["sign_present"] else "without susceptibility sign"
             groups.setdefault(sign, []).append(record)
-    by_swi = _groups(records, [WITH_SWI if _has_swi(record) else WITHOUT_SWI for record in records])
+    by_swi = _groups(records, [WITH_SWI if has_swi(record) else WITHOUT_SWI for record in records])
     if len(by_swi) > 1:
         groups |= {name: by_swi[name] for name in (WITH_SWI, WITHOUT_SWI)}
     return {name: group for name, group in groups.items() if group}
-
-
-def _has_swi(record: Record) -> bool:
-    return MRSequence.SWI.value in record.sequences.split("+")
 
 
 def _score_line(record: Record) -> dict[str, Any]:

@@ -22,8 +22,15 @@ from .record import Record
 CENTRES = ("B", "C", "D", "E", "F")
 
 
+Pair = tuple[Record, Record]
+
+
 def costs_of_absence(records: Sequence[Record]) -> dict[str, Any]:
-    """For each sequence: detection with it less detection without it, as a figure, and the number of pairs of looks."""
+    """What the absence of each sequence costs in detection and in false positives; see `_cost`.
+
+    Of a sequence other than SWI also apart, "with_swi" and "without_swi" among the others: what DWI is worth beside SWI
+    and without it are two questions, and a mean over both answers neither.
+    """
     looks = {(record.case, frozenset(record.sequences.split("+"))): record for record in records}
     costs: dict[str, Any] = {}
     for sequence in (each.value for each in MRSequence):
@@ -32,13 +39,32 @@ def costs_of_absence(records: Sequence[Record]) -> dict[str, Any]:
             for (case, names), record in looks.items()
             if sequence in names and (case, names - {sequence}) in looks
         ]
-        if pairs:
-            patients = [one.patient for one, _ in pairs]
-            figure = difference(
-                patients, [detection(one.score) for one, _ in pairs], [detection(other.score) for _, other in pairs]
-            )
-            costs[sequence] = {"detection_rate": vars(figure), "pairs": len(pairs)}
+        if not pairs:
+            continue
+        costs[sequence] = _cost(pairs)
+        with_swi = [pair for pair in pairs if has_swi(pair[1])]
+        without = [pair for pair in pairs if not has_swi(pair[1])]
+        if with_swi and without:
+            costs[sequence] |= {"with_swi": _cost(with_swi), "without_swi": _cost(without)}
     return costs
+
+
+def has_swi(record: Record) -> bool:
+    """Whether SWI or T2* is among the sequences of a look."""
+    return MRSequence.SWI.value in record.sequences.split("+")
+
+
+def _cost(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Of looks with and without a sequence: what is lost in detection, and how many more false positives a scan there
+    are where it is absent, as figures; and how many pairs these are."""
+    patients = [one.patient for one, _ in pairs]
+    found = [[detection(look.score) for look in side] for side in zip(*pairs, strict=True)]
+    false = [[float(look.score.false_positives) for look in side] for side in zip(*pairs, strict=True)]
+    return {
+        "detection_rate": vars(difference(patients, found[0], found[1])),
+        "false_positives_per_scan": vars(difference(patients, false[1], false[0])),
+        "pairs": len(pairs),
+    }
 
 
 def prevalence() -> dict[str, float]:
