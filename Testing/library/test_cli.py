@@ -364,6 +364,20 @@ def test_the_bar_stays_on_one_line_and_goes_away():
     assert terminal.text.split("\r")[-2].strip() == ""
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--grid", "8x100x100", "'8x100x100' has rows or columns that 16 does not divide."),
+        ("--repeats", "0", "0 repeats were asked for."),
+    ],
+)
+def test_a_benchmark_that_cannot_be_is_refused(
+    tmp_path: Path, option: str, value: str, expected: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["benchmark", option, value, "--out", str(tmp_path / "out")]) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_the_benchmark_says_where_its_figures_come_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     command = ["benchmark", "--only", "network", "--grid", "2x32x32", "--repeats", "1", "--out", str(out)]

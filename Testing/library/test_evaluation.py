@@ -81,7 +81,10 @@ def test_a_miss_counts_zero_in_all_cases_only() -> None:
     assert figures.dice_all_cases.value == pytest.approx(0.3)
     assert figures.dice_detected_cases.value == pytest.approx(0.6)
     assert figures.false_positives_per_scan.value == 1.0
-    assert figures.detection_rate.low <= 0.5 <= figures.detection_rate.high
+    assert figures.detection_rate.low is None, "two patients give no interval"
+    many = summarise([made(number % 2, 0.6, 0) for number in range(10)])
+    assert many.detection_rate.low is not None and many.detection_rate.high is not None
+    assert many.detection_rate.low <= 0.5 <= many.detection_rate.high and many.patients == 10
 
 
 def test_nothing_to_count_is_undefined_not_perfect() -> None:

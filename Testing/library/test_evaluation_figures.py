@@ -106,12 +106,13 @@ def test_counts_are_those_of_the_whole_score() -> None:
 
 
 def test_resampling_is_that_of_patients() -> None:
-    values = [1.0, 0.0, 1.0, math.nan, 0.5]
-    resamples = Resamples(["a", "b", "a", "c", "d"])
-    assert resamples.counts.shape == (RESAMPLES, 5) and (resamples.counts[:, 0] == resamples.counts[:, 2]).all()
-    assert (resamples.counts[:, [0, 1, 3, 4]].sum(axis=1) == 4).all()
+    values = [1.0, 0.0, 1.0, math.nan, 0.5, 0.2, 0.3]
+    resamples = Resamples(["a", "b", "a", "c", "d", "e", "f"])
+    assert resamples.counts.shape == (RESAMPLES, 7) and (resamples.counts[:, 0] == resamples.counts[:, 2]).all()
+    assert (resamples.counts[:, [0, 1, 3, 4, 5, 6]].sum(axis=1) == 6).all()
     figure = resamples.figure(values)
-    assert figure.value == pytest.approx(0.625) and figure.low is not None and 0 <= figure.low < 0.625
+    assert figure.value == pytest.approx(0.5) and figure.low is not None and 0 <= figure.low < 0.5
+    assert Resamples(["a", "b", "a"]).figure(values[:3]).low is None, "two patients give no interval"
     naive = [np.nanmean(np.repeat(values, row.astype(int))) for row in resamples.counts[:50]]
     np.testing.assert_allclose(resamples.means(np.array(values))[:50], naive)
 
@@ -137,7 +138,8 @@ def record(case: str, sequences: str, hit: bool, false: int, true: int = 1, sign
     score = CaseScore(case, true, int(hit), false, 0.5 if hit else 0.0, 60.0 * true, 50.0, by_rule={"overlap": (0, 1)})
     sweep = {f"{each:g}": (int(hit and each < 0.7), round(10 * (1 - each))) for each in THRESHOLDS}
     facts = {} if sign is None else {"sign_present": sign}
-    return Record(f"{case} {sequences}", case, "A", sequences, score, sweep, ((0.5, 1.0, 2),) * 10, facts, 1.0)
+    bins = ((0.5, 1.0, 2),) * 10
+    return Record(f"{case} {sequences}", case, "A", sequences, score, sweep, bins, facts, 1.0, simulated=True)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,16 @@ def test_froc_reads_the_best_threshold_with_so_few_false_positives() -> None:
     assert found["sensitivity_at"]["2"]["value"] == 0.0  # at two false positives the threshold is 0.8, which finds none
     fewer = [replace(each, sweep={name: (hit, 1) for name, (hit, _) in each.sweep.items()}) for each in records]
     assert froc(fewer, [each.case for each in fewer])["sensitivity_at"]["1"]["value"] == 0.6
+
+
+def test_sensitivity_at_so_many_false_positives_has_an_honest_interval() -> None:
+    all_found = [record(f"c{number}", "SWI", hit=True, false=0) for number in range(10)]
+    found = [replace(each, sweep=dict.fromkeys(each.sweep, (1, 0))) for each in all_found]
+    free = [record(f"f{number}", "SWI", hit=False, false=0, true=0) for number in range(10)]
+    free = [replace(each, sweep=dict.fromkeys(each.sweep, (0, 0))) for each in free]
+    records = [*found, *free]
+    figure = froc(records, [each.case for each in records])["sensitivity_at"]["1"]
+    assert (figure["value"], figure["high"]) == (1.0, 1.0) and figure["low"] == pytest.approx(0.6915), "exact limit"
 
 
 def test_calibration_of_honest_and_of_bold_probabilities() -> None:
@@ -271,7 +283,12 @@ def test_files_of_an_evaluation_with_subsets_hold_what_they_should() -> None:
     assert "of the scans there that have one of these subsets" in page
     assert "froc_without_swi" not in summarise_records(records[:1], "prevalence")
     assert "absent sequence" in files["metrics.md"] and json.dumps(result)
-    assert "7 simulated cases (A) with each subset; weights w" in files["subsets.svg"]
+    about = "7 simulated cases (A), each with the subsets of its own sequences: 6 to 7 cases a row; weights w"
+    assert about in files["subsets.svg"], "a clot-free case has one sequence"
+    same = files_of(summarise_records(records[:-1], "all") | ORIGIN, "")["subsets.svg"]
+    assert "The same 6 simulated cases (A) with each subset; weights w" in same
+    mixed = summarise_records([replace(records[0], simulated=False), *records[1:]], "all") | ORIGIN
+    assert files_of(mixed, "")["metrics.md"].startswith("Partly simulated cases. Weights w")
     rings = [each for each in ElementTree.fromstring(files["froc.svg"]).iter() if each.get("r") == "8"]
     assert len(rings) == 1 and "weights w; ring: as delivered, at 0.5<" in files["froc.svg"]
 

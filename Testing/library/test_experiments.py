@@ -123,6 +123,7 @@ def test_a_stopped_experiment_goes_on(
         ('["B", "C"]', '["B", "B"]', "cohorts.away.centres: centres names B twice. Name each once."),
         ("clot_free = 1", "clot_free = 4", "line 9: cohorts.home.clot_free: clot_free is 4, more than all."),
         ('second = "two"', 'second = "three"', "comparisons.second is 'three'. Known: one, two."),
+        ('second = "two"', 'second = "one"', "comparisons has 'one' less itself. Name two evaluations."),
         ("seed = 7", "", "two.toml, line 6: cohorts.home: seed is missing. Add the one of the simulated patients"),
         ("[evaluations.two]", '[evaluations."../two"]', "The evaluation '../two' cannot be the name of a folder."),
         ("[cohorts.away]", '[cohorts."a/.."]', "The cohort 'a/..' cannot be the name of a folder. Begin with"),
@@ -140,7 +141,7 @@ def test_settings_at_fault_are_told_by_line(
     assert expected in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_a_file_in_place_of_the_looks_is_told_before_cases_are_simulated(
+def test_what_is_not_there_or_in_the_way_is_told_before_cases_are_simulated(
     tmp_path: Path, tiny_weights: Path, quick_simulator: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = evaluation(tmp_path, tiny_weights)
@@ -148,6 +149,15 @@ def test_a_file_in_place_of_the_looks_is_told_before_cases_are_simulated(
     (tmp_path / "looks").write_text("")
     assert run(settings, tmp_path / "out") == 2 and not quick_simulator
     assert "The output looks is a file. Choose a folder." in capsys.readouterr().err
+    assert run(settings, tmp_path / "looks" / "out") == 2 and not quick_simulator
+    (tmp_path / "looks").unlink()
+    text = settings.read_text()
+    settings.write_text(text.replace("[evaluations.two]", '[evaluations.two]\nweights = "nope"'))
+    assert run(settings, tmp_path / "out") == 2 and not quick_simulator
+    assert "nope" in capsys.readouterr().err
+    settings.write_text(text.replace('cohort = "away"\n[', 'cohort = "two.toml"\n['))
+    assert run(settings, tmp_path / "out") == 2
+    assert "Cohort away: two.toml is a file. Name a folder, or a manifest" in capsys.readouterr().err
 
 
 def test_a_folder_of_other_cases_is_refused(tmp_path: Path, quick_simulator: list[str]) -> None:
@@ -183,8 +193,9 @@ def test_the_file_of_a_centre_lies_beside_the_settings(tmp_path: Path, monkeypat
 def test_one_patient_at_two_centres_is_one_patient() -> None:
     score = CaseScore("c", 1, 1, 0, 0.5, 1.0, 1.0)
     names = [("B-7-0003", "B"), ("C-7-0003", "C"), ("p-1", "B"), ("Lyon-1", "Lyon")]
-    records = [Record("k", case, centre, "SWI", score) for case, centre in names]
+    records = [Record("k", case, centre, "SWI", score, simulated=True) for case, centre in names]
     assert [record.patient for record in records] == ["7-0003", "7-0003", "p-1", "Lyon-1"]
+    assert replace(records[0], simulated=False).patient == "B-7-0003", "a hospital's name, whatever it looks like"
     named = replace(records[2], named_patient="P7")
     assert Record.from_line(named.to_line()).patient == "P7"
 

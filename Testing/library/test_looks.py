@@ -46,15 +46,30 @@ def test_what_is_judged_is_what_is_delivered(row: ManifestRow, predictor: Predic
     look = segment_look(row, (Sequence.DWI, Sequence.ADC), predictor, SegmentSettings(threshold=0.85))
     delivered = sum(each.volume_mm3 for each in look.result.candidates.found)
     mask = look.mask_at(0.85)
-    assert (
-        look.case.labels is not None
-        and mask.GetSize() == look.case.labels.GetSize() != look.result.probability.GetSize()
-    )
+    assert mask.GetSize() == look.labels.GetSize() != look.result.probability.GetSize()
     voxels = int(sitk.GetArrayViewFromImage(mask).sum())
     assert voxels * np.prod(mask.GetSpacing()) == pytest.approx(delivered, rel=0.15)
     assert float(sitk.GetArrayViewFromImage(look.probability).max()) == pytest.approx(
         look.result.candidates.found[0].probability_max
     )
+
+
+def test_what_is_found_beyond_the_labels_is_false(
+    row: ManifestRow, predictor: Predictor, finds_a_clot: None, tmp_path: Path
+) -> None:
+    """Labels drawn on a part of the head, or cropped: what is found elsewhere does not vanish."""
+    assert row.labels is not None
+    whole = sitk.ReadImage(str(row.labels))
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(sitk.Cast(whole == 1, sitk.sitkUInt8))
+    box = shape.GetBoundingBox(1)
+    cropped = replace(row, labels=tmp_path / "labels.nii.gz")
+    sitk.WriteImage(sitk.RegionOfInterest(whole, box[3:], box[:3]), str(cropped.labels))
+    one, other = (
+        look_at([each], predictor, settings=SegmentSettings(threshold=0.85))[0].score for each in (row, cropped)
+    )
+    assert (one.detected_lesions, one.false_positives) == (other.detected_lesions, other.false_positives) == (0, 1)
+    assert one.predicted_mm3 == pytest.approx(other.predicted_mm3, rel=0.05) and one.true_mm3 == other.true_mm3
 
 
 def test_every_pair_of_sequences_is_registered_once(

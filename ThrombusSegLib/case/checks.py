@@ -73,12 +73,15 @@ def do_overlap(first: sitk.Image, second: sitk.Image) -> bool:
 
 def _box(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:
     """Corners of the smallest box along the axes that holds the image, outer edges of voxels included."""
-    size = image.GetSize()
-    corners = [
+    points = np.array(corners_of(image))
+    return points.min(axis=0), points.max(axis=0)
+
+
+def corners_of(image: sitk.Image) -> list[tuple[float, ...]]:
+    """The eight corners (LPS mm), outer edges of voxels included."""
+    return [
         image.TransformContinuousIndexToPhysicalPoint(
-            [(-0.5 if not high else count - 0.5) for high, count in zip(bits, size, strict=True)]
+            [(-0.5 if not high else count - 0.5) for high, count in zip(bits, image.GetSize(), strict=True)]
         )
         for bits in np.ndindex(2, 2, 2)
     ]
-    points = np.array(corners)
-    return points.min(axis=0), points.max(axis=0)

@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_output(arguments.out)
     _grid(arguments.grid)
+    if arguments.repeats < 1:
+        raise InputError(f"{arguments.repeats} repeats were asked for.", "Ask for at least one (--repeats).")
     if arguments.only == "feeding" and arguments.settings is None:
         raise InputError("--settings is missing.", "Name the settings file of a training that reads a manifest.")
     figures: dict[str, Any] = {}
@@ -70,14 +72,14 @@ def _command(arguments: argparse.Namespace) -> str:
 def _network(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
     from ..benchmark.network import measure_costs, table
 
-    figures = measure_costs(_grid(arguments.grid), max(1, arguments.repeats), bar)
+    figures = measure_costs(_grid(arguments.grid), arguments.repeats, bar)
     return figures, table(figures)
 
 
 def _simulation(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, Any], str]:
     from ..benchmark.simulation import measure_simulation, sentence
 
-    figures = measure_simulation(max(1, arguments.repeats), bar)
+    figures = measure_simulation(arguments.repeats, bar)
     return {"simulation": figures}, sentence(figures)
 
 
@@ -85,7 +87,7 @@ def _feeding(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str,
     from ..benchmark.feeding import measure_feeding, table
 
     bar(0.0, "training steps")
-    figures = measure_feeding(arguments.settings, arguments.out, rounds=max(1, arguments.repeats))
+    figures = measure_feeding(arguments.settings, arguments.out, rounds=arguments.repeats)
     return {"training": figures}, table(figures)
 
 
@@ -94,7 +96,7 @@ def _step(arguments: argparse.Namespace, bar: ProgressBar) -> tuple[dict[str, An
         from ..benchmark.step import measure_step, sentence
     except ImportError:  # the losses are MONAI's
         return {}, "Training steps were not measured: pip install 'ThrombusSegLib[train]'.\n"
-    figures = measure_step(max(1, arguments.repeats), bar)
+    figures = measure_step(arguments.repeats, bar)
     return {"step": figures}, sentence(figures)
 
 
@@ -106,4 +108,7 @@ def _grid(text: str) -> tuple[int, int, int]:
     parts = text.lower().split("x")
     if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise InputError(f"'{text}' is no grid.", "Write it as 32x256x256.")
-    return int(parts[0]), int(parts[1]), int(parts[2])
+    slices, rows, columns = map(int, parts)
+    if rows % 16 or columns % 16:
+        raise InputError(f"'{text}' has rows or columns that 16 does not divide.", "MONAI's network takes no others.")
+    return slices, rows, columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import Any
 
 from ..errors import InputError, MachineError
@@ -92,4 +93,5 @@ def run(arguments: argparse.Namespace) -> int:
 def _command(arguments: argparse.Namespace, weights: str) -> str:
     path = arguments.manifest
     shown = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
-    return f"thrombusseg evaluate {shown} --weights {weights} --subsets {arguments.subsets}"
+    split = f" --split {shlex.quote(arguments.split)}" if arguments.split else ""
+    return f"thrombusseg evaluate {shown}{split} --weights {weights} --subsets {arguments.subsets} --out DIR"

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 RESAMPLES = 2000
 SEED = 20260401
+#: Of fewer there is no resampled interval: it would lie between the two or three values that there are (our choice).
+LEAST_PATIENTS = 5
 #: Resampled means that differ by less differ by rounding.
 _ALIKE = 1e-9
 
@@ -32,7 +34,7 @@ Floats = NDArray[np.float64]
 class Figure:
     """A figure and its 95 % interval; all None where it is undefined (no case to count).
 
-    Of one patient, and of patients who are all alike, there is no interval.
+    Of few patients (`LEAST_PATIENTS`), and of patients who are all alike, there is no interval.
     """
 
     value: float | None
@@ -81,9 +83,10 @@ class Resamples:
 def interval(value: float, resampled: Floats, patients: int) -> Figure:
     """The value with the percentiles of what was resampled that hold 95 % for so many patients.
 
-    Without an interval where there is one patient, or all are alike: what does not vary says nothing of what might.
+    Without an interval where there are fewer than `LEAST_PATIENTS`, or all are alike: what hardly varies says nothing
+    of what might.
     """
-    if patients < 2 or np.nanmax(resampled) - np.nanmin(resampled) < _ALIKE:
+    if patients < LEAST_PATIENTS or np.nanmax(resampled) - np.nanmin(resampled) < _ALIKE:
         return Figure(round(value, 4), None, None)
     tail = 100.0 * _tail(patients)
     low, high = np.nanpercentile(resampled, [tail, 100.0 - tail])

@@ -107,7 +107,8 @@ class _Page:
         #: One scale for all sequences, up to the next tenth.
         self.most = min(1.0, math.ceil(10 * max(float(each.max()) for each in shown) - 1e-6) / 10)
         self.lines = self._lines()
-        self.top = 0.56 + 0.21 * len(self.lines)
+        self.title = textwrap.wrap(example.title, int(self.width * 7.0))
+        self.top = 0.27 + 0.29 * len(self.title) + 0.21 * len(self.lines)
         self.keys = self._keys()
         self.places = _flow([width for _, width in self.keys], self.width - GAP)
         several = (
@@ -149,9 +150,11 @@ class _Page:
 
     def words(self) -> None:
         """Title, facts and rule above the tiles."""
-        self._text(GAP, 0.30, self.example.title, size=17, color=INK, weight="bold")
+        for number, line in enumerate(self.title):
+            self._text(GAP, 0.30 + 0.29 * number, line, size=17, color=INK, weight="bold")
+        below = 0.30 + 0.29 * len(self.title)
         for number, (line, size, colour) in enumerate(self.lines):
-            self._text(GAP, 0.59 + 0.21 * number, line, size=size, color=colour)
+            self._text(GAP, below + 0.21 * number, line, size=size, color=colour)
 
     def legend(self) -> None:
         """What outlines and colours mean, below the tiles; as many lines as the width asks for."""

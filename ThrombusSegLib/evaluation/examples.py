@@ -133,13 +133,12 @@ def write_examples(
 
 def example_of(kind: str, found: _Found) -> Example:
     """What is drawn of a lesion."""
-    assert found.look.case.labels is not None
     shown = found.lesion & (sitk.GetArrayViewFromImage(found.predicted) > 0) if kind == HIT else found.lesion
     shown = shown if shown.any() else found.lesion  # a hit is shown where it was hit
     lesion = sitk.GetImageFromArray(shown.astype(np.uint8))
-    lesion.CopyInformation(found.look.case.labels)
+    lesion.CopyInformation(found.look.labels)
     prepared, case = found.look.result.prepared, found.look.case
-    truth = sitk.Cast(found.look.case.labels == 1, sitk.sitkUInt8)
+    truth = sitk.Cast(found.look.labels == 1, sitk.sitkUInt8)
     return Example(
         title=_title(kind, simulated=found.look.simulated),
         facts=_facts(kind, found),
@@ -187,8 +186,7 @@ def _look_again(
 
 def _lesion_of(kind: str, record: Record, look: Look) -> _Found | None:
     """The largest clot that was detected, the largest that there is, or the surest false alarm; None: there is none."""
-    assert look.case.labels is not None
-    labels, values = look.case.labels, sitk.GetArrayViewFromImage(look.probability)
+    labels, values = look.labels, sitk.GetArrayViewFromImage(look.probability)
     predicted = look.mask_at(look.result.threshold)
     true, found = lesions_of(labels), lesions_of(predicted)
     common = true.common(found)
@@ -223,10 +221,21 @@ def _facts(kind: str, found: _Found) -> str:
         )
         said = f"Thrombus {facts['segment']}, " if "segment" in facts else "Thrombus "
         said += f"{volume}{sign}. Highest probability inside: {_percent(found.peak)}."
-        said += f" Dice {score.dice or 0.0:.2f}." if kind == HIT else ""
+        said += f" Dice {score.dice or 0.0:.2f}." if kind == HIT else _why_missed(found)
     absent = [each.value for each in MRSequence if each.value not in found.record.sequences.split("+")]
     tail = f" Absent: {', '.join(absent)}." if absent else ""
     return f"{case}. {said}{tail}"
+
+
+def _why_missed(found: _Found) -> str:
+    """Where a miss is marked all the same."""
+    result = found.look.result
+    if found.peak < result.threshold:
+        return ""
+    return (
+        f" What is at {result.threshold:g} or more there is smaller than {result.minimum_volume_mm3:g} mm³, or too far "
+        "from the thrombus in place or size to count."
+    )
 
 
 def _percent(share: float) -> str:
@@ -255,8 +264,7 @@ def _numbers(kind: str, found: _Found, example: Example) -> dict[str, Any]:
 
 
 def _volume(found: _Found) -> float:
-    assert found.look.case.labels is not None
-    return float(found.lesion.sum() * np.prod(found.look.case.labels.GetSpacing()))
+    return float(found.lesion.sum() * np.prod(found.look.labels.GetSpacing()))
 
 
 def _last_threshold(record: Record) -> float:

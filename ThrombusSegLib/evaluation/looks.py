@@ -11,19 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import SimpleITK as sitk
 
 from ..case import Case, ManifestRow
+from ..case.checks import corners_of
 from ..errors import InputError
 from ..inference.result import SegmentResult, SegmentSettings
 from ..lesions import CandidateSettings, find_candidates
 from ..preprocess import Poses, onto_labels
+from ..preprocess.prepare import pose_of_labels
 from ..processes import start_processes
 from ..progress import Progress, report, silent
 from ..sequences import Sequence as MRSequence
 from .matching import count_case, score_case
 from .operating import THRESHOLDS, reliability_of
-from .record import TRUTH, Record, RecordFile, facts_of, key_of
+from .record import Record, RecordFile, facts_of, is_simulated, key_of
 from .rows import check_rows, named_after, read_row
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class Look:
 
     case: Case
     """With labels."""
+    labels: sitk.Image
+    """As they were drawn, with empty voxels around where the result reaches further: what is found there is false."""
     result: SegmentResult
     probability: sitk.Image
     """Of thrombus, on the grid that the labels were drawn on, each voxel as the nearest of the result: that is where it
@@ -56,7 +61,7 @@ class Look:
         found = (find_candidates(self.result.probability, wanted).labels > 0).astype("uint8")
         mask = sitk.GetImageFromArray(found)
         mask.CopyInformation(self.result.probability)
-        return onto_labels(mask, self.case, self.result.prepared, "nearest")
+        return onto_labels(mask, self.case, self.result.prepared, "nearest", self.labels)
 
 
 def look_at(
@@ -86,7 +91,7 @@ def look_at(
                 file.add(record)
                 new += 1
             # From the manifest as it is now: whose scan it is changes nothing of a look that was kept.
-            records.append(replace(file.known[key], named_patient=row.patient))
+            records.append(replace(file.known[key], named_patient=row.patient, simulated=is_simulated(row)))
             report(progress, done / len(work), _stage(done, len(work), new, time.perf_counter() - started))
     return records
 
@@ -185,18 +190,34 @@ def segment_look(
     with named_after(row.case):
         case = read_row(row, subset)
         result = segment_case(case, predictor, settings, poses=poses)
-        probability = onto_labels(result.probability, case, result.prepared, "nearest")
-    assert row.labels is not None
-    return Look(case, result, probability, (row.labels.parent / TRUTH).is_file())
+        labels = _as_far_as(result, case)
+        probability = onto_labels(result.probability, case, result.prepared, "nearest", labels)
+    return Look(case, labels, result, probability, is_simulated(row))
+
+
+def _as_far_as(result: SegmentResult, case: Case) -> sitk.Image:
+    """The labels of a case, with empty voxels around them as far as a result reaches."""
+    labels = case.labels
+    assert labels is not None
+    pose = pose_of_labels(case, result.prepared) or sitk.Transform(3, sitk.sitkIdentity)
+    points = [pose.TransformPoint(each) for each in corners_of(result.probability)]
+    corners = [labels.TransformPhysicalPointToContinuousIndex(each) for each in points]
+    size = np.array(labels.GetSize())
+    # Whole voxels: by less than half of one grids differ that cover the same.
+    before = np.maximum(0, np.rint(-0.5 - np.min(corners, axis=0))).astype(int)
+    after = np.maximum(0, np.rint(np.max(corners, axis=0) - (size - 0.5))).astype(int)
+    if not before.any() and not after.any():
+        return labels
+    padded: sitk.Image = sitk.ConstantPad(labels, before.tolist(), after.tolist(), 0)
+    return padded
 
 
 def _look(
     key: str, row: ManifestRow, subset: Subset, predictor: Predictor, settings: SegmentSettings, poses: Poses
 ) -> Record:
     look = segment_look(row, subset, predictor, settings, poses)
-    labels, probability, result = look.case.labels, look.probability, look.result
-    assert labels is not None
-    delivered = onto_labels(result.segmentation, look.case, result.prepared, "nearest")
+    labels, probability, result = look.labels, look.probability, look.result
+    delivered = onto_labels(result.segmentation, look.case, result.prepared, "nearest", labels)
     found = {each: look.mask_at(each) for each in THRESHOLDS}
     return Record(
         key=key,

@@ -40,6 +40,8 @@ class Figures:
     """Mean 95 % Hausdorff distance of detected lesions, mm."""
     cases: int
     with_thrombus: int
+    patients: int
+    """Whose scans these are: intervals are over them."""
     detected: int
     """Number behind `detection_rate`."""
     other_definitions: dict[str, dict[str, Figure]] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def summarise(scores: Sequence[CaseScore], patients: Sequence[str] | None = None
         hausdorff95_mm=resamples.figure([_mean([pair.hausdorff95_mm for pair in score.pairs]) for score in scores]),
         cases=len(scores),
         with_thrombus=sum(score.true_lesions > 0 for score in scores),
+        patients=len(set(names)),
         detected=sum(score.detected for score in scores),
         other_definitions=_other(scores, resamples),
     )

@@ -17,7 +17,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .bootstrap import Figure, Resamples, interval
+from .bootstrap import Figure, Resamples, all_alike, interval
 from .record import Record
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999)
@@ -65,7 +65,11 @@ def _read_off(whole: Floats, at: Floats, rates: Floats, counts: Floats, limit: f
     if not (at <= limit).any():
         return Figure(None, None, None)
     value = float(np.where(at <= limit, whole, 0.0).max())
-    return interval(value, np.where(counts <= limit, np.nan_to_num(rates), 0.0).max(axis=0), patients)
+    if value in (0.0, 1.0):
+        return all_alike(value, patients)
+    # A resample without a clot says nothing; one in which no threshold has so few false positives has found none.
+    reached = np.where(np.isnan(rates) | (counts <= limit), rates, 0.0)
+    return interval(value, reached.max(axis=0), patients)
 
 
 def reliability_of(probability: sitk.Image, truth: sitk.Image) -> tuple[tuple[float, float, int], ...]:

@@ -69,18 +69,24 @@ def table(result: Mapping[str, Any]) -> str:
 
 def group_table(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The main figures of groups of looks, one a row."""
-    lines = [f"| cases | looks | with a clot | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
+    header = f"| cases | looks | with a clot | patients | {' | '.join(COLUMNS.values())} |"
+    lines = [header, "|---" * (4 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
         cells = " | ".join(cell(figures[key]) for key in COLUMNS)
-        lines.append(f"| {plain(name)} | {figures['cases']} | {figures['with_thrombus']} | {cells} |")
+        counts = [
+            figures["cases"],
+            figures["with_thrombus"],
+            figures.get("patients", "-"),
+        ]  # not told before 2026-11-29
+        lines.append(f"| {plain(name)} | {' | '.join(map(str, counts))} | {cells} |")
     return lines
 
 
 def _origin(result: Mapping[str, Any]) -> str:
     """Which weights, at which threshold, when: a page that is passed on alone says so."""
-    weights, point = result["weights"], result["operating_point"]
+    weights, point, cases = result["weights"], result["operating_point"], f"{_simulated(result)}cases. ".capitalize()
     return (
-        f"{'Simulated cases. ' if _simulated(result) else ''}Weights {plain(weights['name'])} (trained on "
+        f"{cases if _simulated(result) else ''}Weights {plain(weights['name'])} (trained on "
         f"{plain(weights['trained_on'])}; SHA-256 {weights['sha256']}), threshold {point['threshold']:g}, from "
         f"{point['minimum_volume_mm3']:g} mm³; {result['created']}."
     )
@@ -220,17 +226,22 @@ def _about(result: Mapping[str, Any]) -> str:
 
 
 def _simulated(result: Mapping[str, Any]) -> str:
-    """ "simulated " where only the simulator can know what is known of a clot."""
-    return "simulated " if any("sign_present" in score for score in result["scores"]) else ""
+    """ "simulated " where all cases are, "partly simulated " where some are."""
+    flags = [score["simulated"] for score in result["scores"]]
+    return "simulated " if all(flags) else "partly simulated " if any(flags) else ""
 
 
 def _heat_map(result: Mapping[str, Any]) -> str:
     rows = {name: _subset_row(figures) for name, figures in result["subsets"].items()}
-    cases = len({score["case"] for score in result["scores"]})
-    centres = ", ".join(result["centres"])
-    about = (
-        f"The same {cases} {_simulated(result)}cases ({centres}) with each subset; weights {result['weights']['name']}"
+    cases = len({(score["centre"], score["case"]) for score in result["scores"]})
+    whose = f"{cases} {_simulated(result)}cases ({', '.join(result['centres'])})"
+    counts = {figures["cases"] for figures in result["subsets"].values()}
+    each = (
+        f"The same {whose} with each subset"
+        if counts == {cases}
+        else f"{whose}, each with the subsets of its own sequences: {min(counts)} to {max(counts)} cases a row"
     )
+    about = f"{each}; weights {result['weights']['name']}"
     return subset_map("What each subset of the sequences is worth", about, rows)
 
 

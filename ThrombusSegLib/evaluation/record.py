@@ -54,6 +54,8 @@ class Record:
     seconds: float = 0.0
     named_patient: str = ""
     """As the manifest's column `patient` has it; "" where it has none."""
+    simulated: bool = False
+    """Whether the simulator's truth lies beside the labels."""
 
     @property
     def patient(self) -> str:
@@ -61,7 +63,7 @@ class Record:
         several centres: "B-7-0003" and "C-7-0003" are one."""
         if self.named_patient:
             return self.named_patient
-        match = _SIMULATED.fullmatch(self.case)
+        match = _SIMULATED.fullmatch(self.case) if self.simulated else None
         return match.group(2) if match and match.group(1) == self.centre else self.case
 
     def to_line(self) -> str:
@@ -77,6 +79,8 @@ class Record:
         score["by_rule"] = {name: (hit, false) for name, (hit, false) in score["by_rule"].items()}
         values["sweep"] = {name: (hit, false) for name, (hit, false) in values["sweep"].items()}
         values["reliability"] = tuple((p, hit, n) for p, hit, n in values["reliability"])
+        # Lines from before 2026-11-29 do not say whether their case is simulated; all that were handed on are.
+        values.setdefault("simulated", bool(_SIMULATED.fullmatch(values["case"])))
         return cls(score=CaseScore(**score), **values)
 
 
@@ -169,6 +173,11 @@ def key_of(row: ManifestRow, sequences: str, weights_sha256: str, options: str) 
             if each.is_file():
                 total.update(each.read_bytes())
     return total.hexdigest()[:20]
+
+
+def is_simulated(row: ManifestRow) -> bool:
+    """Whether the simulator's truth lies beside the labels of a case."""
+    return row.labels is not None and (row.labels.parent / TRUTH).is_file()
 
 
 def facts_of(row: ManifestRow) -> dict[str, Any]:

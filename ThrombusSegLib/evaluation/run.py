@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..case import ManifestRow
 from ..files import errors_of_the_disk, write_text
 from ..inference.result import SegmentSettings, versions
+from ..origin import processor_name
 from ..progress import Progress, silent
 from .looks import look_at
 from .metrics import summarise
@@ -129,6 +130,7 @@ def _score_line(record: Record) -> dict[str, Any]:
         "case": record.case,
         "centre": record.centre,
         "sequences": record.sequences,
+        "simulated": record.simulated,
         "true_lesions": score.true_lesions,
         "detected_lesions": score.detected_lesions,
         "detected": score.detected,
@@ -148,7 +150,7 @@ def _origin(predictor: Predictor, settings: SegmentSettings) -> dict[str, Any]:
         "weights": {"name": entry.name, "sha256": entry.sha256, "trained_on": entry.trained_on},
         "operating_point": chosen,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": platform.machine(),
+        "machine": f"{processor_name()}, {os.cpu_count()} cores",
         "versions": versions(),
     }
 

@@ -78,6 +78,8 @@ def make_cohort(
     """
     place = folder / settings.cohort if settings.cohort else out / "cohorts" / name
     manifest = place if place.suffix == ".csv" else place / "manifest.csv"
+    if place.suffix != ".csv" and place.is_file():
+        raise InputError(f"Cohort {name}: {place.name} is a file.", "Name a folder, or a manifest (.csv).")
     centres = [str(folder / each) if each.endswith(".toml") else each for each in settings.centres]
     if settings.cases and not manifest.exists():
         write_cohort(

@@ -14,7 +14,7 @@ from ..evaluation.record import LOOKS, Record, write_looks
 from ..evaluation.run import figures_of, write_evaluation
 from ..inference import Predictor
 from ..progress import Progress, part, silent
-from ..weights import find_weights
+from ..weights import WeightsEntry, find_weights
 from .cohorts import Cohort, make_cohort
 from .settings import CohortSettings, EvaluationExperiment, EvaluationSettings
 
@@ -85,13 +85,13 @@ def run_evaluations(
         "evaluations" and "comparisons" of results.json, and the device in words.
     """
     done: dict[str, Evaluated] = {}
+    entries = find_all_weights(settings, folder)
     predictors: dict[str, Predictor] = {}
     kept = folder / settings.looks if settings.looks else out / "evaluations"
     for number, (name, wanted) in enumerate(settings.evaluations.items()):
         weights = wanted.weights or settings.weights
         if weights not in predictors:
-            place = folder / weights
-            predictors[weights] = Predictor(find_weights(place if place.is_file() else weights), device)
+            predictors[weights] = Predictor(entries[weights], device)
         told = part(progress, number / len(settings.evaluations), (number + 1) / len(settings.evaluations))
         done[name] = evaluate_one(
             wanted, cohorts[wanted.cohort], predictors[weights], kept / name, processes, named(told, name)
@@ -105,6 +105,12 @@ def run_evaluations(
         ],
     }
     return result, next(iter(predictors.values())).device.type
+
+
+def find_all_weights(settings: EvaluationExperiment, folder: Path) -> dict[str, WeightsEntry]:
+    """The weights of every evaluation, by the name in the settings; `InputError` where some are not there."""
+    names = {wanted.weights or settings.weights for wanted in settings.evaluations.values()}
+    return {name: find_weights(folder / name if (folder / name).is_file() else name) for name in sorted(names)}
 
 
 def evaluate_one(

@@ -11,7 +11,7 @@ from ..inference.write import check_output
 from ..origin import origin_of
 from ..progress import Progress, part, silent
 from .comparison_page import comparison_page
-from .evaluating import make_cohorts, named, run_evaluations
+from .evaluating import find_all_weights, make_cohorts, named, run_evaluations
 from .leaving_out_page import leaving_out_page
 from .names import without_folders
 from .page import page_of
@@ -89,8 +89,9 @@ def _found(
         from .slices import run_slices
 
         return run_slices(settings, folder, out, data=data, device=device, progress=progress)
-    if isinstance(settings, EvaluationExperiment) and settings.looks:
-        check_output(folder / settings.looks)  # before cases are simulated for it
+    if isinstance(settings, EvaluationExperiment):  # what can be wrong, before cases are simulated for it
+        find_all_weights(settings, folder)
+        check_output(folder / settings.looks if settings.looks else out)
     told = named(part(progress, 0.0, _MADE), "cases")
     cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=told)
     facts = {"cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()}}

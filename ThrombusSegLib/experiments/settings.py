@@ -112,6 +112,8 @@ class EvaluationExperiment:
         for pair in self.comparisons:
             known("comparisons.first", pair.first, self.evaluations)
             known("comparisons.second", pair.second, self.evaluations)
+            if pair.first == pair.second:
+                raise InputError(f"comparisons has '{pair.first}' less itself.", "Name two evaluations.")
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,9 @@ def attention_file(sequence: Sequence) -> str:
 
 def check_output(out_dir: Path) -> None:
     """Say early, before the work, that a result could not be written there."""
-    if out_dir.exists() and not out_dir.is_dir():
-        raise InputError(f"The output {out_dir.name} is a file.", "Choose a folder.")
+    for place in (out_dir, *out_dir.absolute().parents):
+        if place.exists() and not place.is_dir():
+            raise InputError(f"The output {place.name} is a file.", "Choose a folder.")
     ancestor = _nearest_folder(out_dir)
     if not os.access(ancestor, os.W_OK):
         raise MachineError(f"The folder for the output {out_dir.name} cannot be written.", "Choose another folder.")

@@ -202,20 +202,27 @@ def pose_of_labels(case: Case, prepared: Prepared) -> sitk.Transform | None:
 
 
 def onto_labels(
-    image: sitk.Image, case: Case, prepared: Prepared, interpolation: Literal["linear", "nearest"] = "linear"
+    image: sitk.Image,
+    case: Case,
+    prepared: Prepared,
+    interpolation: Literal["linear", "nearest"] = "linear",
+    grid: sitk.Image | None = None,
 ) -> sitk.Image:
     """An image in the reference's coordinates, a prediction for one, on the grid of a case's labels; 0 outside.
+
+    With a `grid` on that, in the labels' coordinates.
 
     As in training, where `prepare_labels` moves labels with the sequence they were drawn on; here the prediction is
     moved instead, so that what was drawn is judged as it is.
     """
     assert case.labels is not None
     pose = pose_of_labels(case, prepared)
-    if pose is None and Grid.of(image) == Grid.of(case.labels):
+    target = case.labels if grid is None else grid
+    if pose is None and Grid.of(image) == Grid.of(target):
         return image  # resampled it would be the same
     back = sitk.Transform() if pose is None else pose.GetInverse()
     kind = sitk.sitkLinear if interpolation == "linear" else sitk.sitkNearestNeighbor
-    return sitk.Resample(image, case.labels, back, kind, 0.0)
+    return sitk.Resample(image, target, back, kind, 0.0)
 
 
 def _keep_every_lesion(

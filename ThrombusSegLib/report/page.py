@@ -74,7 +74,7 @@ def _candidates(result: SegmentResult) -> list[str]:
 def _legend(result: SegmentResult) -> str:
     attention = (
         '<span class="colours" aria-label="Colours of attention"><span></span><b>0</b><b>0.5</b><b>1</b></span>'
-        "<span>attention: the share of the evidence taken from this sequence; the sequences add up to 1</span>"
+        "<span>attention: how much weight this sequence had, no proof of what decided; the sequences add up to 1</span>"
         if len(result.prepared.images) > 1
         else "<span>With a single sequence there is nothing to weigh, so no attention map is shown.</span>"
     )
