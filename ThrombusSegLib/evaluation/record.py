@@ -30,7 +30,7 @@ TRUTH = "truth.json"
 #: Names of simulated cases: centre, and the seed and number that make the patient (`phantom.cohort`).
 _SIMULATED = re.compile(r"(.+)-(\d+-\d{4,})")
 #: Goes up when a line holds something else than before.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
