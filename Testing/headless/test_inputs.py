@@ -195,8 +195,12 @@ def test_cost_of_absence_is_told_for_exactly_these_sequences() -> None:
 
     every = {"subsets": {"SWI+DWI": FIGURES, "SWI+DWI+ADC+FLAIR+TOF": {**FIGURES, "cases": 61}}}
     text = costText(every, ["DWI", "SWI"])
-    assert "Without ADC, FLAIR, TOF: on simulated strokes SWI, DWI find 80\xa0%" in text and "60 cases" in text
-    assert "All five find" in text and "61 cases" in text
+    assert "Without ADC, FLAIR, TOF: on simulated strokes SWI, DWI find 80\xa0% of 60 thrombi" in text
+    assert "All five find" in text and "of 61 thrombi" in text
+    few = {
+        "subsets": {"SWI": {**FIGURES, "with_thrombus": 3, "detection_rate": {"value": 1.0, "low": None, "high": None}}}
+    }
+    assert "find 100\xa0% of 3 thrombi (0." in costText(few, ["SWI"]), "without an interval"
     assert "not known" in costText(every, ["SWI"]) and "not known" in costText({}, ["SWI"])
     assert costText(every, []) == ""
     assert "not known" in costText({"subsets": {"SWI": {"detection_rate": {"value": math.nan}}}}, ["SWI"])

@@ -68,8 +68,7 @@ def _unknown(names: str, absent: list[str]) -> str:
 
 def _complete(figures: Any) -> bool:
     try:
-        values = [figures["detection_rate"][key] for key in ("value", "low", "high")]
-        values += [figures["false_positives_per_scan"]["value"], figures["cases"]]
+        values = [figures["detection_rate"]["value"], figures["false_positives_per_scan"]["value"], figures["cases"]]
         return all(isinstance(value, int | float) for value in values)
     except (KeyError, TypeError):
         return False
@@ -77,17 +76,16 @@ def _complete(figures: Any) -> bool:
 
 def _found(figures: Mapping[str, Any]) -> str:
     rate = figures["detection_rate"]
-    if rate["low"] == rate["high"]:  # all cases alike: a bootstrap cannot tell how sure that is
-        text = _("{value:.0f}\xa0% of the thrombi ({cases} cases; {false:.2f} false alarms a scan)")
+    low, high = rate.get("low"), rate.get("high")
+    if low is None or high is None or low == high:  # too few cases, or all alike: how sure that is cannot be told
+        text = _("{value:.0f}\xa0% of {clots} thrombi ({false:.2f} false alarms a scan)")
     else:
-        text = _(
-            "{value:.0f}\xa0% of the thrombi "
-            "({low:.0f} to {high:.0f}\xa0%, {cases} cases; {false:.2f} false alarms a scan)"
-        )
+        text = _("{value:.0f}\xa0% of {clots} thrombi ({low:.0f} to {high:.0f}\xa0%; {false:.2f} false alarms a scan)")
     return text.format(
         value=100 * rate["value"],
-        low=100 * rate["low"],
-        high=100 * rate["high"],
-        cases=figures["cases"],
+        low=100 * (low or 0.0),
+        high=100 * (high or 0.0),
+        # Evaluations from before 2026-11-29 do not say how many cases have one; in those shipped all have.
+        clots=figures.get("with_thrombus", figures["cases"]),
         false=figures["false_positives_per_scan"]["value"],
     )

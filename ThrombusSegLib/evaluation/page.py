@@ -173,7 +173,7 @@ def plain(name: str) -> str:
 
 def _small(result: Mapping[str, Any], command: str) -> dict[str, Any]:
     """What a panel needs to say what a subset of the sequences is worth."""
-    wanted = ("detection_rate", "dice_all_cases", "false_positives_per_scan", "cases")
+    wanted = ("detection_rate", "dice_all_cases", "false_positives_per_scan", "cases", "with_thrombus")
     return {
         "weights": result["weights"],
         "operating_point": result["operating_point"],
