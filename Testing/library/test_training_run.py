@@ -20,9 +20,9 @@ import SimpleITK as sitk
 import torch
 from safetensors.torch import load_file
 
+from ThrombusSegLib.benchmark import feeding
 from ThrombusSegLib.cli.main import main
 from ThrombusSegLib.errors import InputError, MachineError
-from ThrombusSegLib.evaluation import loading
 from ThrombusSegLib.phantom.centres import FOLDER
 from ThrombusSegLib.training import TrainSettings, loop, read_settings, simulated
 from ThrombusSegLib.training.baselines import load_baseline
@@ -549,22 +549,22 @@ def test_a_disk_that_is_full_for_events_is_3(
 def test_feeding_is_compared_with_monai_on_the_same_network(tmp_path: Path, manifest: Path) -> None:
     settings = replace(read_settings(write_settings(tmp_path, every=0)), steps=40)
     source, _ = gather(settings, tmp_path, tmp_path / "out")
-    batch = next(loading.monai_batches(settings, source))
+    batch = next(feeding.monai_batches(settings, source))
     assert batch.images.shape == (2, 5, 3, 16, 16) and batch.targets.shape == (2, 2, 3, 16, 16)
     assert batch.present.tolist() == [[True, True, True, True, False]] * 2 and set(np.unique(batch.targets)) <= {0, 1}
-    found = loading.compare_feeding(settings, source, steps=5, rounds=2)
+    found = feeding.compare_feeding(settings, source, steps=5, rounds=2)
     assert found.keys() == {"ThrombusSeg", "MONAI"}
     for each in found.values():
-        assert each["steps"] == 2 * (5 - loading.LEFT_OUT)
+        assert each["steps"] == 2 * (5 - feeding.LEFT_OUT)
         assert 0 < each["share_waiting"] < 1 and each["seconds_per_step"] > 0
 
 
 def test_processes_are_timed_as_a_user_starts_them(tmp_path: Path, manifest: Path) -> None:
     settings = write_settings(tmp_path, every=0)
     command = [str(settings), "--out", str(tmp_path / "out"), "--steps", "5", "--cases", "2"]
-    found = loading.compare_processes(command, (1, 2), rounds=1)
+    found = feeding.compare_processes(command, (1, 2), rounds=1)
     assert {count: each["steps"] for count, each in found.items()} == {"1": 2, "2": 2}
     assert found["1"]["speed_up"] == 1.0 and found["2"]["steps_per_second"] > 0
     figures = {"feeding": {}, "processes": found, "crop": [3, 16, 16], "batch": 2, "cases": 2, "precision": "float32"}
-    text = loading.table({**figures, "processor": "x", "cores": 2, "torch": "2", "monai": "1"})
+    text = feeding.table({**figures, "processor": "x", "cores": 2, "torch": "2", "monai": "1"})
     assert f"| 2 | {found['2']['seconds_per_step']:.2f} |" in text
