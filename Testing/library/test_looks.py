@@ -110,6 +110,8 @@ def test_two_processes_find_what_one_finds_and_keep_it(row: ManifestRow, predict
     assert look_at(rows, predictor, processes=2, keep=tmp_path) == two
     renamed = look_at([replace(row, patient="P8"), rows[1]], predictor, keep=tmp_path)
     assert [record.patient for record in renamed] == ["P8", "P7"]
+    said = SegmentSettings(predictor.weights.threshold, predictor.weights.minimum_volume_mm3, "auto")
+    assert look_at(rows, predictor, keep=tmp_path, settings=said) == two, "what the weights say, said anew"
     assert len((tmp_path / RECORDS).read_text().splitlines()) == 2, "what is known is not looked at again"
 
 

@@ -107,13 +107,15 @@ class Observer:
 
     def __init__(self, predictor: Predictor, settings: SegmentSettings, known: Container[str]) -> None:
         self.predictor, self.settings, self.known = predictor, settings, known
+        wanted = settings.candidates(predictor.weights)  # one key for what the weights say and the same said anew
+        self.options = f"{wanted.threshold!r} {wanted.minimum_volume_mm3!r} {settings.registration}"
         self._of, self._poses = "", Poses()
 
     def look(self, row: ManifestRow, subset: Subset) -> tuple[str, Record | None]:
         """The key of a look, and the look itself unless it is known."""
         name = "+".join(sequence.value for sequence in subset)
         with named_after(row.case):
-            key = key_of(row, name, self.predictor.weights.sha256, repr(self.settings))
+            key = key_of(row, name, self.predictor.weights.sha256, self.options)
         if key in self.known:
             return key, None
         if row.case != self._of:
