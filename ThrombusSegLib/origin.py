@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .inference.result import versions
-
 
 def origin_of(command: str, device: str) -> dict[str, Any]:
     """What stands under every measured figure.
@@ -19,6 +17,8 @@ def origin_of(command: str, device: str) -> dict[str, Any]:
         command: that repeats it.
         device: what the networks were run on, in words.
     """
+    from .inference.result import versions  # its package brings torch, which the name of a processor can do without
+
     return {
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

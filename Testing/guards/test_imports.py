@@ -99,7 +99,7 @@ def test_library_without_torch_can_be_imported(repository) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "import ThrombusSegLib, ThrombusSegLib.sequences, ThrombusSegLib.worker, ThrombusSegLib.errors\n"
-        "import ThrombusSegLib.cli.main\n"
+        "import ThrombusSegLib.cli.main, ThrombusSegLib.benchmark.simulation, ThrombusSegLib.difficulty.cohort\n"
         "print(sorted(set(sys.modules) & {'slicer', 'vtk', 'qt', 'monai', 'scipy'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository.root, capture_output=True, text=True, timeout=60)

@@ -73,20 +73,18 @@ def group_table(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [header, "|---" * (4 + len(COLUMNS)) + "|"]
     for name, figures in groups.items():
         cells = " | ".join(cell(figures[key]) for key in COLUMNS)
-        counts = [
-            figures["cases"],
-            figures["with_thrombus"],
-            figures.get("patients", "-"),
-        ]  # not told before 2026-11-29
+        patients = figures.get("patients", "-")  # not told before 2026-11-29
+        counts = [figures["cases"], figures["with_thrombus"], patients]
         lines.append(f"| {plain(name)} | {' | '.join(map(str, counts))} | {cells} |")
     return lines
 
 
 def _origin(result: Mapping[str, Any]) -> str:
     """Which weights, at which threshold, when: a page that is passed on alone says so."""
-    weights, point, cases = result["weights"], result["operating_point"], f"{_simulated(result)}cases. ".capitalize()
+    weights, point, kind = result["weights"], result["operating_point"], _simulated(result)
+    cases = f"{kind}cases. ".capitalize() if kind else ""
     return (
-        f"{cases if _simulated(result) else ''}Weights {plain(weights['name'])} (trained on "
+        f"{cases}Weights {plain(weights['name'])} (trained on "
         f"{plain(weights['trained_on'])}; SHA-256 {weights['sha256']}), threshold {point['threshold']:g}, from "
         f"{point['minimum_volume_mm3']:g} mm³; {result['created']}."
     )

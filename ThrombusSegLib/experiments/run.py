@@ -91,7 +91,8 @@ def _found(
         return run_slices(settings, folder, out, data=data, device=device, progress=progress)
     if isinstance(settings, EvaluationExperiment):  # what can be wrong, before cases are simulated for it
         find_all_weights(settings, folder)
-        check_output(folder / settings.looks if settings.looks else out)
+        if settings.looks:
+            check_output(folder / settings.looks)
     told = named(part(progress, 0.0, _MADE), "cases")
     cohorts = make_cohorts(settings.cohorts, folder, out, processes=processes, progress=told)
     facts = {"cohorts": {name: cohort.facts.as_dict() for name, cohort in cohorts.items()}}
